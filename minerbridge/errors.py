@@ -1,5 +1,12 @@
 """Every expected failure, named for what the caller does about it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from minerbridge.model import Confirmation
+
 
 class BridgeError(Exception):
     """A failure the bridge expects; *code* is what answers and events carry."""
@@ -34,6 +41,8 @@ class OutcomeUnknown(MinerError):
     """A write was sent and its reply lost. Never send it again blindly: read back."""
 
     code = "OUTCOME_UNKNOWN"
+    #: How its effect would show, where the driver knows.
+    confirmation: Confirmation | None = None
 
 
 class BadReply(MinerError):

@@ -1,4 +1,4 @@
-"""The vocabulary: what miners report and what they are told. Units are suffixes; None is "not reported"."""
+"""The vocabulary: what miners report and are told. Units are suffixes; None is "not reported"."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class Identity:
     serial_number: str | None = None
 
     def differs_from(self, other: Identity) -> bool:
-        """Whether both are certainly not the same device; what one side does not know proves nothing."""
+        """Whether these are certainly two devices; what one side does not know proves nothing."""
         if self.mac_address and other.mac_address:
             return self.mac_address != other.mac_address
         if self.serial_number and other.serial_number:

@@ -1,0 +1,30 @@
+"""What happened between two readings of a miner, as events for automations. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from minerbridge.model import MinerReading
+
+Event = tuple[str, dict[str, Any]]
+_LOST = ("dead", "unreachable", "disconnected", "unconnected", "stopped")
+
+
+def changes(before: MinerReading | None, now: MinerReading) -> Iterator[Event]:
+    """Yield the kind and facts of each event: errors raised and cleared, the pool lost."""
+    old = {fault.code: fault for fault in before.errors} if before else {}
+    new = {fault.code: fault for fault in now.errors}
+    for code in new.keys() - old.keys():
+        yield "error_raised", {"code": code, "message": new[code].message}
+    for code in old.keys() - new.keys():
+        yield "error_cleared", {"code": code, "message": old[code].message}
+    if before is not None and _has_pool(before) and now.pools and not _has_pool(now):
+        urls = [pool.url for pool in before.pools if pool.is_active]
+        yield "pool_lost", {"pool_url": urls[0] if urls else None}
+
+
+def _has_pool(reading: MinerReading) -> bool:
+    return any(
+        pool.is_active and (pool.status or "").lower() not in _LOST for pool in reading.pools
+    )
