@@ -1,0 +1,1 @@
+"""Room 3: speaking MQTT. Knows no vendor and no allocation."""

@@ -1,0 +1,167 @@
+"""The table turned into Home Assistant's discovery message. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from minerbridge import __version__
+from minerbridge.model import MinerProfile
+from minerbridge.mqtt.entities import (
+    MINER_ENTITIES,
+    board_rows,
+    estimated_power,
+    fan_row,
+    hashrate_rows,
+)
+from minerbridge.mqtt.entity import Entity
+from minerbridge.mqtt.topics import Topics
+from minerbridge.mqtt.units import scale_of
+
+ORIGIN = {"name": "minerbridge", "sw_version": __version__}
+MAIN_ATTRIBUTES = (
+    "{{ {'pool': (value_json.pools | selectattr('is_active') | map(attribute='url') | first"
+    " | default(none)), 'uptime': value_json.uptime_s,"
+    " 'efficiency': value_json.efficiency_j_per_th} | tojson }}"
+)
+
+
+def rows_of(profile: MinerProfile, unit: str) -> tuple[Entity, ...]:
+    """Return the rows a miner has: what it ever reported and what it can be told."""
+    scale = scale_of(unit)
+    rows: list[Entity] = [*hashrate_rows(unit, scale), *MINER_ENTITIES]
+    if "power_w" not in profile.reports:
+        rows.append(estimated_power())
+    rows += [fan_row(number) for number in range(1, profile.fan_count + 1)]
+    for number, slot in enumerate(profile.board_slots, 1):
+        rows += board_rows(number, slot, unit, scale)
+    return tuple(row for row in rows if row.is_supported(profile))
+
+
+def component(row: Entity, device_id: str, topics: Topics, profile: MinerProfile) -> dict[str, Any]:
+    """Return one entity of a discovery message."""
+    entity: dict[str, Any] = {
+        "platform": row.platform,
+        "unique_id": f"minerbridge_{device_id}_{row.component}",
+        # object_id for Home Assistant before 2025.10, default_entity_id since: together silent.
+        "default_entity_id": f"{row.platform}.{device_id}_{row.key}",
+        "object_id": f"{device_id}_{row.key}",
+        "name": row.name,
+        **row.traits,
+    }
+    if row.platform != "button":
+        entity["state_topic"] = topics.state(row.platform, device_id, row.key)
+    if row.control is not None:
+        entity["command_topic"] = topics.set(row.platform, device_id, row.key)
+        entity["qos"] = 1
+        entity.update(row.control.ranges(profile))
+    if row.key == "hashrate":
+        entity["json_attributes_topic"] = topics.reading(device_id)
+        entity["json_attributes_template"] = MAIN_ATTRIBUTES
+    return entity
+
+
+def miner_payload(
+    profile: MinerProfile,
+    rows: Iterable[Entity],
+    gone: Mapping[str, str],
+    topics: Topics,
+    *,
+    name: str | None,
+    mac_is_unique: bool,
+    read_only: bool = False,
+) -> bytes:
+    """Return the one retained message that announces a miner with all its entities.
+
+    *gone*: components (and their platforms) announced before and no longer there; leaving them
+    out would not remove them.
+    """
+    device_id = profile.miner_id
+    shown = [row for row in rows if row.control is None or not read_only]
+    device: dict[str, Any] = {
+        "identifiers": [f"minerbridge_{device_id}"],
+        "name": name or " ".join(filter(None, (profile.model, device_id))),
+        "via_device": f"minerbridge_{topics.own_id('bridge')}",
+    }
+    known = {
+        "manufacturer": profile.manufacturer,
+        "model": profile.model,
+        "sw_version": profile.firmware,
+        "serial_number": profile.serial_number,
+    }
+    device |= {key: value for key, value in known.items() if value}
+    if profile.ip_address:
+        device["configuration_url"] = f"http://{profile.ip_address}/"
+    if profile.mac_address and mac_is_unique:
+        device["connections"] = [["mac", profile.mac_address]]
+    payload = {
+        "device": device,
+        "origin": ORIGIN,
+        "availability": [
+            {"topic": topics.bridge("state")},
+            {"topic": topics.availability(device_id)},
+        ],
+        "availability_mode": "all",
+        "components": {row.component: component(row, device_id, topics, profile) for row in shown}
+        | {name: {"platform": platform} for name, platform in gone.items()},
+    }
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+BRIDGE_COMPONENTS: dict[str, dict[str, Any]] = {
+    "binary_sensor_online": {
+        "platform": "binary_sensor",
+        "name": "Online",
+        "device_class": "connectivity",
+        "entity_category": "diagnostic",
+        "payload_on": "online",
+        "payload_off": "offline",
+    },
+    "sensor_version": {
+        "platform": "sensor",
+        "name": "Version",
+        "entity_category": "diagnostic",
+        "icon": "mdi:tag",
+    },
+    "sensor_miners_offline": {
+        "platform": "sensor",
+        "name": "Miners offline",
+        "state_class": "measurement",
+        "icon": "mdi:lan-disconnect",
+    },
+}
+
+
+def bridge_payload(topics: Topics) -> bytes:
+    """Return the message that announces the bridge itself, the parent of all miners."""
+    device_id = topics.own_id("bridge")
+    components = {}
+    for name, traits in BRIDGE_COMPONENTS.items():
+        platform, _, key = name.partition("_") if name.startswith("sensor") else (
+            "binary_sensor", "_", "online"
+        )  # fmt: skip
+        is_online = key == "online"
+        components[name] = {
+            **traits,
+            "unique_id": f"minerbridge_{device_id}_{name}",
+            "default_entity_id": f"{platform}.{device_id}_{key}",
+            "object_id": f"{device_id}_{key}",
+            "state_topic": topics.bridge("state")
+            if is_online
+            else topics.state(platform, device_id, key),
+        }
+        if not is_online:
+            components[name]["availability"] = [{"topic": topics.bridge("state")}]
+    payload = {
+        "device": {
+            "identifiers": [f"minerbridge_{device_id}"],
+            "name": "minerbridge" + (f" {topics.site}" if topics.site else ""),
+            "manufacturer": "minerbridge",
+            "model": "Miner bridge",
+            "sw_version": __version__,
+        },
+        "origin": ORIGIN,
+        "components": components,
+    }
+    return json.dumps(payload, separators=(",", ":")).encode()

@@ -1,0 +1,231 @@
+"""THE TABLE: one row is one entity, announced, published and commanded by the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import cache, partial
+from typing import Any, get_args
+
+from minerbridge.model import Board, MinerProfile, MinerReading, Pool, Status
+from minerbridge.mqtt.entity import (
+    CELSIUS,
+    COUNTED,
+    DIAGNOSTIC,
+    MEASURED,
+    MEGAHERTZ,
+    ONE_DECIMAL,
+    RARE,
+    WATTS,
+    Entity,
+    button,
+    command_switch,
+    decimals,
+    field,
+    number,
+    select,
+    sensor,
+    switch_text,
+    timestamp,
+    whole,
+    words,
+)
+
+UPTIME_HOLD_S = 60
+
+# -- what values are ---------------------------------------------------------------------------
+
+
+def active_pool(reading: MinerReading) -> Pool | None:
+    """Return the pool that is mined on; None when none says so."""
+    return next((pool for pool in reading.pools if pool.is_active), None)
+
+
+def _pool_url(reading: MinerReading) -> str | None:
+    pool = active_pool(reading)
+    return pool.url if pool else None
+
+
+def _pool_status(reading: MinerReading) -> str | None:
+    pool = active_pool(reading) or next(iter(reading.pools), None)
+    return pool.status if pool else None
+
+
+def _started_at(reading: MinerReading) -> datetime | None:
+    if reading.uptime_s is None:
+        return None
+    return reading.at - timedelta(seconds=reading.uptime_s)
+
+
+def _is_on(reading: MinerReading) -> bool | None:
+    """Whether the device is neither stopped nor asleep; whether it hashes is another matter."""
+    return None if reading.status == "unknown" else reading.status not in ("stopped", "sleeping")
+
+
+def _has_problem(reading: MinerReading) -> bool | None:
+    if reading.errors or reading.status == "error":
+        return True
+    return None if reading.status == "unknown" else False
+
+
+def _errors(reading: MinerReading) -> str:
+    return "; ".join(f"{fault.code}: {fault.message}" for fault in reading.errors) or "none"
+
+
+def _power(reading: MinerReading) -> float | None:
+    return reading.power_estimated_w if reading.power_w is None else reading.power_w
+
+
+# -- the rows ----------------------------------------------------------------------------------
+
+MINER_ENTITIES: tuple[Entity, ...] = (
+    sensor("power", "Power", "power_w", whole, WATTS, MEASURED),
+    sensor(
+        "energy", "Energy", "energy_kwh", decimals(2), COUNTED,
+        device_class="energy", unit_of_measurement="kWh", suggested_display_precision=2,
+    ),
+    sensor(
+        "efficiency", "Efficiency", "efficiency_j_per_th", ONE_DECIMAL, MEASURED,
+        unit_of_measurement="J/TH", icon="mdi:leaf",
+    ),
+    sensor(
+        "temperature", "Temperature", ("chip_temperature_c", "board_temperature_c"), ONE_DECIMAL, CELSIUS,
+        value=lambda r: r.board_temperature_c if r.chip_temperature_c is None
+        else r.chip_temperature_c,
+    ),
+    sensor(
+        "board_temperature", "Board temperature", "board_temperature_c", ONE_DECIMAL, CELSIUS,
+        DIAGNOSTIC,
+    ),
+    sensor("ambient_temperature", "Ambient temperature", "ambient_temperature_c", ONE_DECIMAL, CELSIUS),
+    sensor("frequency", "Frequency", "frequency_mhz", whole, MEGAHERTZ, DIAGNOSTIC),
+    sensor(
+        "voltage", "Voltage", "voltage_v", decimals(2), MEASURED, RARE,
+        device_class="voltage", unit_of_measurement="V",
+    ),
+    sensor("shares_accepted", "Accepted shares", "shares_accepted", whole, COUNTED, icon="mdi:check"),
+    sensor("shares_rejected", "Rejected shares", "shares_rejected", whole, COUNTED, icon="mdi:close"),
+    sensor("shares_stale", "Stale shares", "shares_stale", whole, COUNTED, RARE, icon="mdi:clock-alert"),
+    sensor(
+        "reject_rate", "Reject rate", "reject_rate_percent", decimals(2), MEASURED, DIAGNOSTIC,
+        unit_of_measurement="%", icon="mdi:percent",
+    ),
+    sensor(
+        "hardware_errors", "Hardware errors", "hardware_errors", whole, COUNTED, DIAGNOSTIC,
+        icon="mdi:memory",
+    ),
+    sensor("pool_url", "Pool", "pools", words, DIAGNOSTIC, value=_pool_url, icon="mdi:server-network"),
+    sensor(
+        "pool_status", "Pool status", "pools", words, DIAGNOSTIC, value=_pool_status,
+        icon="mdi:lan-connect",
+    ),
+    Entity(
+        "sensor", "uptime", "Uptime", _started_at, timestamp, lambda p: "uptime_s" in p.reports,
+        {"device_class": "timestamp", **DIAGNOSTIC}, hold_s=UPTIME_HOLD_S,
+    ),
+    sensor(
+        "status", "Status", "status", words, device_class="enum",
+        options=list(get_args(Status)), icon="mdi:state-machine",
+    ),
+    sensor("errors", "Errors", "status", words, DIAGNOSTIC, value=_errors, icon="mdi:alert-circle"),
+    sensor("power_limit", "Power limit", "power_limit_w", whole, WATTS, DIAGNOSTIC, unless="power_limit"),
+    sensor(
+        "power_mode", "Power mode", "power_mode", words, DIAGNOSTIC, unless="power_mode",
+        icon="mdi:speedometer",
+    ),
+    Entity(
+        "binary_sensor", "problem", "Problem", _has_problem, switch_text, lambda _: True,
+        {"device_class": "problem", **DIAGNOSTIC},
+    ),
+    command_switch("power", "Power", _is_on, ("start", {}), ("stop", {}), "mdi:pickaxe"),
+    command_switch(
+        "led", "Locate LED", field("led_on"), ("led", {"enabled": True}),
+        ("led", {"enabled": False}), "mdi:led-on",
+    ),
+    number("power_limit", "Power limit", "power_limit_w", WATTS, "mdi:lightning-bolt"),
+    number("power_percent", "Power percent", "power_percent", {"unit_of_measurement": "%"}, "mdi:percent"),
+    select("power_mode", "Power mode", "mode", field("power_mode"), "mdi:speedometer"),
+    select(
+        "pool_profile", "Pool profile", "profile", lambda r: r.details.get("pool_profile"),
+        "mdi:server-network",
+    ),
+    button("restart", "Restart mining", device_class="restart", entity_category="config"),
+    button("reboot", "Reboot", device_class="restart", entity_category="config"),
+)  # fmt: skip
+
+
+@cache
+def estimated_power() -> Entity:
+    """Return the power row of a miner that measures none: labelled for what it is."""
+    return sensor(
+        "power", "Power (estimated)", "power_estimated_w", whole, WATTS, MEASURED, value=_power
+    )
+
+
+@cache
+def hashrate_rows(unit: str, scale: float) -> tuple[Entity, ...]:
+    """Return the hashrate rows in the unit that the miner's algorithm is counted in."""
+    traits = {"unit_of_measurement": unit, "icon": "mdi:pickaxe", "suggested_display_precision": 2}
+    two = decimals(2)
+
+    def scaled(name: str) -> Callable[[MinerReading], float | None]:
+        return lambda r: None if getattr(r, name) is None else getattr(r, name) / scale
+
+    return (
+        sensor("hashrate", "Hashrate", "hashrate_hs", two, MEASURED, traits, value=scaled("hashrate_hs")),
+        sensor(
+            "hashrate_average", "Average hashrate", "hashrate_average_hs", two, MEASURED, traits,
+            DIAGNOSTIC, value=scaled("hashrate_average_hs"),
+        ),
+    )  # fmt: skip
+
+
+@cache
+def fan_row(number: int) -> Entity:
+    """Return the row of one fan, counted from 1."""
+
+    def speed(reading: MinerReading) -> int | None:
+        speeds = reading.fan_speeds_rpm
+        return speeds[number - 1] if number <= len(speeds) else None
+
+    return Entity(
+        "sensor", f"fan_{number}_speed", f"Fan {number} speed", speed, whole, lambda _: True,
+        {"unit_of_measurement": "rpm", "icon": "mdi:fan", **MEASURED, **DIAGNOSTIC},
+    )  # fmt: skip
+
+
+@cache
+def board_rows(number: int, slot: int, unit: str, scale: float) -> tuple[Entity, ...]:
+    """Return the rows of one hashboard: *number* counts from 1, *slot* is the device's own."""
+    hashrate = {"unit_of_measurement": unit, "icon": "mdi:developer-board", **MEASURED}
+    rows: tuple[tuple[str, str, str, Callable[[Any], str], Mapping[str, Any], float], ...] = (
+        ("hashrate", "hashrate", "hashrate_hs", decimals(2), hashrate, scale),
+        ("temperature", "temperature", "board_temperature_c", ONE_DECIMAL, {**CELSIUS, **RARE}, 1),
+        ("chip_temperature", "chip temperature", "chip_temperature_c", ONE_DECIMAL, CELSIUS, 1),
+        ("frequency", "frequency", "frequency_mhz", whole, {**MEGAHERTZ, **RARE}, 1),
+        ("chips", "chips", "chips", whole, {"icon": "mdi:chip", **MEASURED, **RARE}, 1),
+    )  # fmt: skip
+    return tuple(
+        Entity(
+            "sensor", f"board_{number}_{key}", f"Board {number} {name}",
+            _board_value(slot, attribute, divisor), text,
+            partial(_board_reports, attribute),
+            {**DIAGNOSTIC, **traits},
+        )
+        for key, name, attribute, text, traits, divisor in rows
+    )  # fmt: skip
+
+
+def _board_reports(attribute: str, profile: MinerProfile) -> bool:
+    return attribute in profile.board_reports
+
+
+def _board_value(
+    slot: int, attribute: str, divisor: float
+) -> Callable[[MinerReading], float | None]:
+    def value(reading: MinerReading) -> float | None:
+        board: Board | None = next((b for b in reading.boards if b.slot == slot), None)
+        found = getattr(board, attribute) if board else None
+        return None if found is None else found / divisor if divisor != 1 else found
+
+    return value

@@ -1,0 +1,142 @@
+"""Takes a message from the broker to whom it is for; runs in the MQTT thread, never blocks."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from minerbridge.errors import CommandRejected, InvalidValue, Unsupported
+from minerbridge.model import CommandResult, MinerCommand
+from minerbridge.mqtt.client import Incoming, Subscription
+from minerbridge.mqtt.entity import Entity
+from minerbridge.mqtt.meters import Meter
+from minerbridge.mqtt.requests import SELF_TEST, Request, RequestDesk
+from minerbridge.mqtt.topics import Topics
+
+log = structlog.get_logger(__name__)
+MAX_COMMAND_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """Where the router hands things over. None of these blocks."""
+
+    row: Callable[[str, str, str], Entity | None]
+    submit: Callable[[MinerCommand], None]
+    result: Callable[[CommandResult], None]
+    birth: Callable[[], None]
+    self_test: Callable[[bytes], None]
+
+
+class Router:
+    """Knows every filter the bridge listens on."""
+
+    def __init__(self, topics: Topics, desk: RequestDesk, destinations: Destinations) -> None:
+        self._topics = topics
+        self._desk = desk
+        self._to = destinations
+        self._meters: dict[str, list[Meter]] = {}
+        self._request_prefix = topics.request("")
+        self._prefix = f"{topics.prefix}/"
+        self._told: set[str] = set()
+
+    def subscriptions(
+        self, miner_ids: Iterable[str], meters: Iterable[Meter]
+    ) -> list[Subscription]:
+        """Return what to listen to for these miners and meters, and listen to no other meters."""
+        by_topic: dict[str, list[Meter]] = {}
+        for meter in meters:
+            by_topic.setdefault(meter.topic, []).append(meter)
+        self._meters = by_topic
+        return [
+            Subscription(self._topics.request("#")),
+            Subscription(self._topics.birth, retained=True),
+            *(Subscription(topic, retained=True) for topic in by_topic),
+            *(Subscription(self._topics.set_filter(miner_id)) for miner_id in miner_ids),
+        ]
+
+    def connected(self) -> None:
+        self._told.clear()
+
+    def __call__(self, message: Incoming) -> None:
+        topic = message.topic
+        if topic in self._meters:
+            for meter in self._meters[topic]:
+                meter.take(message.payload)
+        elif topic == self._topics.birth:
+            if message.payload == b"online":
+                self._to.birth()
+        elif message.retain:
+            if topic not in self._told:
+                self._told.add(topic)
+                log.warning("retained_command_ignored", topic=topic)
+        elif topic.startswith(self._request_prefix):
+            self._request(topic.removeprefix(self._request_prefix), message)
+        elif topic.startswith(self._prefix) and topic.endswith("/set"):
+            self._command(topic, message)
+
+    def _request(self, name: str, message: Incoming) -> None:
+        if name == SELF_TEST:
+            self._to.self_test(message.payload)
+            return
+        self._desk.take(Request(name, message.payload, message.response_topic, message.correlation))
+
+    def _command(self, topic: str, message: Incoming) -> None:
+        parts = topic.removeprefix(self._prefix).split("/")
+        if len(parts) != 4:
+            return
+        platform, miner_id, key, _ = parts
+        command_id, text = uuid.uuid4().hex[:12], ""
+        answer_to = self._answer_to(message)
+        try:
+            command_id, text = parse_command(message.payload, command_id)
+            row = self._to.row(miner_id, platform, key)
+            if row is None or row.control is None:
+                raise Unsupported(f"{platform}/{key} takes no commands on {miner_id}")
+            name, parameters = row.control.decode(text)
+            self._to.submit(
+                MinerCommand(miner_id, name, command_id, key, parameters, text, answer_to=answer_to)
+            )
+        except CommandRejected as error:
+            log.warning("command_rejected", topic=topic, reason=str(error))
+            self._to.result(
+                CommandResult(
+                    command_id, miner_id, key, text, "rejected", error.code, str(error),
+                    datetime.now(UTC), 0.0, answer_to,
+                )
+            )  # fmt: skip
+
+    def _answer_to(self, message: Incoming) -> tuple[str, bytes | None] | None:
+        topic = message.response_topic
+        if not topic or self._topics.is_ours(topic):
+            return None
+        return topic, message.correlation
+
+
+def parse_command(payload: bytes, fallback_id: str) -> tuple[str, str]:
+    """Return the id and the value of a command: plain text, or `{"value": …, "id": …}`."""
+    if len(payload) > MAX_COMMAND_BYTES:
+        raise InvalidValue(f"{len(payload)} bytes are more than {MAX_COMMAND_BYTES}")
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        raise InvalidValue("the payload is not text in UTF-8") from None
+    if not text.lstrip().startswith("{"):
+        return fallback_id, text
+    try:
+        document: Any = json.loads(text)
+        value = document["value"]
+    except (ValueError, KeyError, RecursionError):
+        raise InvalidValue('expected a plain value or {"value": …, "id": …}') from None
+    command_id = document.get("id", fallback_id)
+    if not isinstance(command_id, str | int) or len(str(command_id)) > 128:
+        raise InvalidValue("id is not a short text")
+    if isinstance(value, bool):
+        value = "ON" if value else "OFF"
+    return str(command_id), str(value)
