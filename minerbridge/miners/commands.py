@@ -25,7 +25,9 @@ def check_parameters(spec: CommandSpec, given: Mapping[str, Any]) -> dict[str, A
     for parameter in spec.parameters:
         if given.get(parameter.name) is None:
             if parameter.required:
-                raise InvalidValue(f"{spec.name}: {parameter.name} is missing ({describe(parameter)})")
+                raise InvalidValue(
+                    f"{spec.name}: {parameter.name} is missing ({describe(parameter)})"
+                )
             continue
         checked[parameter.name] = check(parameter, given[parameter.name])
     return checked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from minerbridge.model import (
     Confirmation,
@@ -14,7 +14,7 @@ from minerbridge.model import (
     MinerReading,
 )
 
-#: One read: yields between its requests, so that a waiting command can go first; returns readings.
+#: One read: yields between its requests, so that a command can go first; returns readings.
 ReadSteps = Generator[None, None, Sequence[MinerReading]]
 
 
@@ -29,7 +29,7 @@ class PoolLogin:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a miner is and how to log in there. Ports: `rpc`, `http`, `v3`; absent means default."""
+    """Where a miner is and how to log in. Ports: `rpc`, `http`, `v3`; absent means default."""
 
     miner_id: str
     host: str
@@ -60,6 +60,9 @@ class MinerDriver(Protocol):
 
     def execute(self, command: MinerCommand) -> Confirmation:
         """Send *command*, already validated against the profile; say how to see its effect."""
+
+    def query(self, name: str, parameters: Mapping[str, Any]) -> Any:
+        """Return the device's own answer to a read-only command; raise `Unsupported`."""
 
     def interrupt(self) -> None:
         """Cut whatever request is running: it raises `MinerUnreachable` at once."""

@@ -1,0 +1,74 @@
+"""`minerbridge check`: validates the settings and says what would run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from minerbridge.bridge import tls_context
+from minerbridge.cli.run import arguments as arguments  # the same options as `run`
+from minerbridge.cli.run import settings_path
+from minerbridge.miners.families import DRIVERS
+from minerbridge.settings import Settings
+from minerbridge.settings_load import load
+from minerbridge.state import state_directory
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def run(options: argparse.Namespace) -> int:
+    path = settings_path(options.config)
+    settings = load(path)
+    tls_context(settings)
+    print(f"settings  {path or 'none: defaults and environment'}")
+    mqtt, discovery = settings.mqtt, settings.discovery
+    login = f" as {mqtt.username}" if mqtt.username else ""
+    security = "TLS" if mqtt.tls else "no TLS"
+    print(f"broker    {mqtt.host}:{mqtt.port}{login}, {security}, protocol {mqtt.protocol}")
+    announced = f"announced under {mqtt.discovery_prefix}" if mqtt.discovery else "not announced"
+    print(f"topics    {mqtt.base_topic}/…, {announced}")
+    print(f"state     {state_directory(settings.files.state)}")
+    often = f"every {discovery.interval_s:g} s" if discovery.enabled else "off; scans allowed"
+    networks = ", ".join(str(network) for network in discovery.networks) or "no network"
+    print(f"discovery {often} in {networks}")
+    print(f"miners    {len(settings.miners)}")
+    for miner in settings.miners:
+        interval_s = miner.poll_interval_s or settings.poll_interval_s
+        notes = [f"every {interval_s:g} s"]
+        if settings.read_only or miner.read_only:
+            notes.append("read-only")
+        if miner.commands.allow:
+            notes.append("allows " + ", ".join(sorted(miner.commands.allow)))
+        print(f"  {miner.id:<20} {miner.host:<16} {miner.family:<12} {', '.join(notes)}")
+    for warning in warnings(settings):
+        print(f"warning: {warning}", file=sys.stderr)
+    return 0
+
+
+def warnings(settings: Settings) -> list[str]:
+    """Return what is allowed but should be known."""
+    found = []
+    if not settings.miners and not settings.discovery.enabled:
+        found.append("no miners, and discovery is off: nothing would be polled")
+    found += [
+        f"{miner.id}: family {miner.family} is not part of this version"
+        for miner in settings.miners
+        if miner.family not in ("auto", *DRIVERS)
+    ]
+    mqtt = settings.mqtt
+    if mqtt.password is not None and mqtt.tls is None and mqtt.host not in LOOPBACK:
+        found.append("mqtt: the password travels unencrypted: set mqtt.tls")
+    if mqtt.tls is not None and mqtt.tls.insecure:
+        found.append("mqtt.tls.insecure: the broker's certificate is not checked")
+    hosts: dict[str, str] = {}
+    for miner in settings.miners:
+        key = f"{miner.host} {miner.ports.rpc} {miner.ports.http}"
+        if key in hosts:
+            found.append(f"{miner.id} and {hosts[key]} are at the same address {miner.host}")
+        hosts[key] = miner.id
+    if settings.fleet.enabled and settings.fleet.failsafe_power_kw is None:
+        found.append(
+            "fleet.failsafe_power_kw is null: when the EMS or the broker is lost, the fleet holds"
+            " what it does until told otherwise"
+        )
+    return found

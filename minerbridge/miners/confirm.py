@@ -1,0 +1,36 @@
+"""Whether an executed command has shown its effect: the only way to "confirmed"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from minerbridge.errors import OutcomeUnknown
+from minerbridge.model import Confirmation, MinerCommand, MinerReading, Outcome
+
+Verdict = tuple[Outcome, str | None, str]
+
+
+@dataclass(slots=True)
+class Pending:
+    """A command that was executed and has not been seen in a reading. *began_s*: monotonic."""
+
+    command: MinerCommand
+    confirmation: Confirmation
+    began_s: float
+    reply_lost: bool = False
+
+
+def verdict(pending: Pending, reading: MinerReading | None, now_s: float) -> Verdict | None:
+    """Judge *pending* by a *reading* made after it (None: no reading); None means wait on."""
+    wait = pending.confirmation
+    if wait.seen is not None and reading is not None and wait.seen(reading):
+        return "confirmed", None, wait.message
+    if wait.seen is not None and now_s - pending.began_s < wait.within_s:
+        return None
+    if pending.reply_lost:
+        message = f"sent, but the reply was lost and {wait.message} was not seen"
+        return "failed", OutcomeUnknown.code, message
+    if wait.seen is None:
+        return "unconfirmed", "NOT_READABLE", f"accepted; {wait.message} cannot be read back"
+    message = f"accepted, but {wait.message} was not seen within {wait.within_s:.0f} s"
+    return "unconfirmed", "NOT_SEEN", message

@@ -1,0 +1,121 @@
+"""What answers at an address: told by banner and realm, without sending any password.
+
+The rules follow what these firmwares say of themselves; port 4028 alone proves nothing, since
+ePIC serves HTTP there and WhatsMiner its own JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+from minerbridge.errors import BadReply, MinerError, MinerUnreachable, UnknownDevice
+from minerbridge.miners.driver import Target
+from minerbridge.miners.http_transport import HttpTransport
+from minerbridge.miners.tcp_transport import TcpTransport
+
+RPC_PORT = 4028
+HTTP_PORT = 80
+PROBE = b'{"command":"version"}'
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The family of a device and the words that showed it."""
+
+    family: str
+    evidence: str
+
+
+#: (text in the upper-cased version reply, family, what it is); the first that matches decides.
+_BANNERS: tuple[tuple[str, str, str], ...] = (
+    ("BTMINER", "whatsminer", "WhatsMiner"),
+    ("BITMICRO", "whatsminer", "WhatsMiner"),
+    ("WHATSMINER", "whatsminer", "WhatsMiner"),
+    ("VNISH", "vnish", "Vnish firmware"),
+    ("BOSMINER", "cgminer", "Braiins OS"),
+    ("BOSER", "cgminer", "Braiins OS"),
+    ("LUXMINER", "cgminer", "LuxOS"),
+    ("RWGLR", "cgminer", "MSK miner firmware"),
+    ("HIVEON", "cgminer", "Hiveon firmware"),
+    ("KAONSU", "cgminer", "MARA firmware"),
+    ("AVALON", "cgminer", "Avalon"),
+    ("DRAGONMINT", "cgminer", "Dragonmint"),
+    ("BDMINER", "cgminer", "Sealminer"),
+    ("ANTMINER", "antminer", "Bitmain stock firmware"),
+    ("BMMINER", "antminer", "Bitmain's bmminer"),
+    ("CGMINER", "cgminer", "cgminer"),
+    ("BFGMINER", "cgminer", "bfgminer"),
+    ("SGMINER", "cgminer", "sgminer"),
+    ("STATUS", "cgminer", "an RPC of the cgminer family"),
+)  # fmt: skip
+
+#: (text in the web page or its realm, family, what it is).
+_PAGES: tuple[tuple[str, str, str], ...] = (
+    ("antMiner Configuration", "antminer", "digest realm of an Antminer"),
+    ("AnthillOS", "vnish", "Vnish firmware"),
+    ("IceRiver", "iceriver", "IceRiver"),
+    ("/cgi-bin/luci", "whatsminer", "WhatsMiner"),
+    ("blackMiner", "", "Hammer or VolcMiner"),
+    ("Daoge", "", "Elphapex"),
+    ("Luxor Firmware", "cgminer", "LuxOS"),
+    ("Braiins OS", "cgminer", "Braiins OS"),
+    ("AxeOS", "", "Bitaxe (AxeOS)"),
+    ("cloud-box", "", "Goldshell"),
+    ("Miner Web Dashboard", "", "ePIC"),
+)  # fmt: skip
+
+
+def identify(target: Target) -> Found:
+    """Return the family at *target*; raise `MinerUnreachable` or `UnknownDevice`."""
+    banner, silence = _banner(target)
+    if banner is not None:
+        found = _match(banner.upper(), _BANNERS, "version reply")
+        if found is not None and found.family != "cgminer":
+            return found
+        page = _page(target) if found is None or "cgminer family" in found.evidence else None
+        return _match(page or "", _PAGES, "web page") or found or _unknown(banner)
+    page = _page(target)
+    if page is None:
+        raise silence or MinerUnreachable(f"{target.host}: no answer")
+    return _match(page, _PAGES, "web page") or _unknown(page)
+
+
+def _banner(target: Target) -> tuple[str | None, MinerError | None]:
+    port = target.ports.get("rpc", RPC_PORT)
+    transport = TcpTransport(target.host, port, target.timeout_s)
+    try:
+        raw = transport.exchange(PROBE)
+    except MinerError as error:
+        return None, error
+    if raw.startswith(b"HTTP/"):
+        return None, None
+    return raw.decode("utf-8", "replace"), None
+
+
+def _page(target: Target) -> str | None:
+    """Return the front page with its login realm, as an anonymous visitor sees them."""
+    port = target.ports.get("http", HTTP_PORT)
+    transport = HttpTransport(target.host, port, timeout_s=target.timeout_s)
+    with contextlib.closing(transport):
+        try:
+            reply = transport.get("/")
+            return f"{reply.headers.get('location', '')} {reply.text}"
+        except (MinerUnreachable, BadReply):
+            return None
+        except MinerError as error:
+            return f"{transport.realm or ''} {error}"
+
+
+def _match(text: str, rules: tuple[tuple[str, str, str], ...], where: str) -> Found | None:
+    for mark, family, what in rules:
+        if mark in text:
+            if not family:
+                raise UnknownDevice(f"{what} answers, which no family of this version drives")
+            return Found(family, f"{what} ({where} says {mark!r})")
+    return None
+
+
+def _unknown(text: str) -> Found:
+    shown = " ".join(text.split())[:80]
+    raise UnknownDevice(f"something answers that is no known miner: {shown!r}")

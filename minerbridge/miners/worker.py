@@ -1,0 +1,389 @@
+"""The thread that owns one miner: polls it, runs its commands, answers for each."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from minerbridge.errors import (
+    BridgeError,
+    CommandRejected,
+    MinerError,
+    MinerUnreachable,
+    OutcomeUnknown,
+    Unsupported,
+    WrongDevice,
+)
+from minerbridge.miners import enrich
+from minerbridge.miners.commands import check_parameters
+from minerbridge.miners.confirm import Pending, Verdict, verdict
+from minerbridge.miners.driver import MinerDriver
+from minerbridge.miners.energy import EnergyMeter
+from minerbridge.miners.plan import Counters, Listener, Plan, Query
+from minerbridge.model import (
+    CommandResult,
+    Confirmation,
+    Identity,
+    MinerCommand,
+    MinerProfile,
+    MinerReading,
+)
+from minerbridge.runtime import Mailbox, MailboxClosed, Service
+
+log = structlog.get_logger(__name__)
+
+FIRST_RETRY_S = 1.0
+LONGEST_OFFSET_S = 5.0
+SUPERSEDED: Verdict = ("superseded", None, "a newer command took its place")
+STOPPED: Verdict = ("unconfirmed", "STOPPING", "the bridge stopped before it showed")
+
+
+class MinerWorker(Service):
+    """One miner address. Commands go before polls and are followed by a read-back."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        driver: MinerDriver,
+        listener: Listener,
+        known: Sequence[MinerProfile] = (),
+        energy_kwh: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(f"miner-{plan.miner_id}")
+        self.plan = plan
+        self._driver = driver
+        self._listener = listener
+        self._clock = clock
+        self._mailbox: Mailbox[tuple[MinerCommand, float] | Query] = Mailbox()
+        self.profiles: dict[str, MinerProfile] = {profile.miner_id: profile for profile in known}
+        self._identity = next((profile.identity for profile in known), Identity())
+        self._meter = EnergyMeter(3 * plan.poll_interval_s, energy_kwh)
+        #: What is safe on disk: the most that may be published, lest a crash turn it back.
+        self.stored_energy_kwh = energy_kwh
+        self._pending: list[Pending] = []
+        self._in_contact = False
+        self._last_good_s: float | None = None
+        self._failures_in_row = 0
+        self._read_next = False
+        self._is_reading = False
+        self.online: bool | None = None
+        self.readings: dict[str, MinerReading] = {}
+        self.previous: dict[str, MinerReading] = {}
+        self.counters = Counters()
+
+    # -- any thread --------------------------------------------------------------------------
+
+    @property
+    def failures_in_row(self) -> int:
+        return self._failures_in_row
+
+    @property
+    def energy_kwh(self) -> float | None:
+        return self._meter.energy_kwh
+
+    def submit(self, command: MinerCommand, *, trusted: bool = False) -> None:
+        """Queue *command*; raise `CommandRejected` if it must not or cannot reach the miner.
+
+        *trusted* is the command line of the machine's owner: it may carry secrets.
+        """
+        profile = self.profiles.get(command.miner_id)
+        if profile is None:
+            raise CommandRejected(f"{command.miner_id} has not answered yet", code="OFFLINE")
+        spec = profile.commands.get(command.name)
+        if spec is None:
+            model = profile.model or profile.family
+            known = ", ".join(sorted(profile.commands)) or "no commands"
+            raise Unsupported(f"{command.name} is not supported by this {model}; it takes {known}")
+        if not trusted:
+            self.plan.policy.permit(spec, command.miner_id)
+        ready = replace(command, parameters=check_parameters(spec, command.parameters))
+        try:
+            replaced = self._mailbox.post((ready, self._clock()), (command.miner_id, spec.key))
+        except MailboxClosed:
+            raise CommandRejected("the bridge is stopping", code="STOPPING") from None
+        if isinstance(replaced, tuple):
+            self._finish(*replaced, SUPERSEDED)
+
+    def query(self, name: str, parameters: Mapping[str, Any], timeout_s: float = 15.0) -> Any:
+        """Ask the device a read-only question and wait for its own answer; raise `BridgeError`."""
+        query = Query(name, parameters)
+        try:
+            self._mailbox.post(query)
+            return query.answer.result(timeout_s)
+        except MailboxClosed:
+            raise CommandRejected("the bridge is stopping", code="STOPPING") from None
+        except TimeoutError:
+            raise MinerUnreachable(f"no answer within {timeout_s:g} s") from None
+
+    def read_soon(self) -> None:
+        """Poll at once instead of at the next tick."""
+        self._read_next = True
+        self._mailbox.nudge()
+
+    def interrupt(self) -> None:
+        """Cut a running read so that a waiting command goes at once."""
+        if self._is_reading:
+            self._driver.interrupt()
+
+    def wake(self) -> None:
+        for left in self._mailbox.close():
+            if isinstance(left, Query):
+                left.answer.set_exception(CommandRejected("the bridge is stopping"))
+            else:
+                self._finish(*left, ("rejected", "STOPPING", "the bridge is stopping"))
+        self._driver.interrupt()
+
+    # -- the thread --------------------------------------------------------------------------
+
+    def run(self) -> None:
+        structlog.contextvars.bind_contextvars(miner_id=self.plan.miner_id)
+        due_s = self._clock() + self._offset_s()
+        try:
+            while not self.stopping.is_set():
+                taken = self._mailbox.take(max(0.0, due_s - self._clock()))
+                if isinstance(taken, Query):
+                    self._run_query(taken)
+                    continue
+                if taken is not None:
+                    self._guarded(self._run_command, *taken)
+                    due_s = self._clock()
+                    continue
+                if self._clock() < due_s and not self._read_next:
+                    continue
+                self._read_next = False
+                self.counters.latest_s = max(self.counters.latest_s, self._clock() - due_s)
+                self._guarded(self._poll)
+                due_s = self._next_due_s(due_s)
+        except MailboxClosed:
+            pass
+        finally:
+            for pending in self._pending:
+                self._settle(pending, STOPPED)
+            self._driver.close()
+
+    def _offset_s(self) -> float:
+        """Spread first polls over the interval (at most 5 s), the same after every restart."""
+        share = zlib.crc32(self.plan.miner_id.encode()) / 0xFFFFFFFF
+        return share * min(self.plan.poll_interval_s, LONGEST_OFFSET_S)
+
+    def _next_due_s(self, due_s: float) -> float:
+        """Return when to poll next: on the grid, sooner while something is waited for or failed."""
+        now_s = self._clock()
+        if self._pending:
+            return now_s + min(pending.confirmation.interval_s for pending in self._pending)
+        interval_s = self.plan.poll_interval_s
+        if self._failures_in_row:
+            wait_s = FIRST_RETRY_S * 2 ** min(self._failures_in_row - 1, 16)
+            return now_s + min(float(wait_s), interval_s)
+        # A slow poll skips the ticks it has missed; they never pile up.
+        missed = max(0, int((now_s - due_s) / interval_s))
+        return due_s + (missed + 1) * interval_s
+
+    def _guarded(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Let an unexpected error cost this poll or command and nothing else."""
+        try:
+            work(*arguments)
+        except Exception as error:
+            log.exception("miner_work_failed")
+            self._failed(MinerError(f"internal error: {error!r}", code="INTERNAL_ERROR"))
+
+    # -- polling -----------------------------------------------------------------------------
+
+    def _poll(self) -> None:
+        self.counters.polls += 1
+        began_s = self._clock()
+        try:
+            self._ensure_contact()
+            readings = self._read()
+        except MinerError as error:
+            if not self.stopping.is_set():
+                self._failed(error)
+            return
+        if readings is None:
+            return  # a command waits; it is followed by a read of its own
+        self.counters.read_s = self._clock() - began_s
+        for reading in readings:
+            self._publish(reading)
+        self._succeeded()
+        self._judge_pending(fresh=True)
+
+    def _read(self) -> Sequence[MinerReading] | None:
+        """Read step by step; None when a command came in between and goes first."""
+        steps = self._driver.read()
+        self._is_reading = True
+        try:
+            while True:
+                next(steps)
+                if len(self._mailbox) or self._mailbox.closed:
+                    steps.close()
+                    return None
+        except StopIteration as end:
+            readings: Sequence[MinerReading] = end.value
+            return readings
+        finally:
+            self._is_reading = False
+
+    def _publish(self, reading: MinerReading) -> None:
+        if reading.miner_id not in self.profiles:
+            for profile in self._driver.contact():
+                self._know(profile)
+        plan = self.plan
+        if reading.algorithm is None and plan.algorithm is not None:
+            reading = reading.replace(algorithm=plan.algorithm)
+        reading = enrich.with_power(reading, plan.metered_power_w(), plan.rated_power_w)
+        self._meter.add(reading.power_w, self._clock())
+        reading = enrich.with_derived(reading, self._published_energy_kwh())
+        reading = enrich.with_pool_profile(reading, plan.pool_profiles)
+        profile = self.profiles[reading.miner_id]
+        grown = enrich.grown(profile, reading)
+        if grown is not profile:
+            self._know(grown)
+        if reading.miner_id in self.readings:
+            self.previous[reading.miner_id] = self.readings[reading.miner_id]
+        self.readings[reading.miner_id] = reading
+        self._listener.reading(reading)
+
+    def _published_energy_kwh(self) -> float | None:
+        if self.stored_energy_kwh is None and self._meter.energy_kwh is not None:
+            return 0.0
+        return self.stored_energy_kwh
+
+    def _ensure_contact(self) -> None:
+        """Meet the miner anew after every silence, and make sure that it is the same one."""
+        if self._in_contact:
+            return
+        for profile in self._driver.contact():
+            self._compare(profile.identity)
+            self._know(enrich.merged(self.profiles.get(profile.miner_id), profile))
+        self._in_contact = True
+
+    def _compare(self, identity: Identity) -> None:
+        if self._identity.differs_from(identity):
+            self._in_contact = False
+            raise WrongDevice(
+                f"another device answers at {self.plan.host}: "
+                f"{identity.mac_address or identity.serial_number} instead of "
+                f"{self._identity.mac_address or self._identity.serial_number}"
+            )
+        self._identity = Identity(
+            self._identity.mac_address or identity.mac_address,
+            self._identity.serial_number or identity.serial_number,
+        )
+
+    def _know(self, profile: MinerProfile) -> None:
+        profile = self.plan.policy.narrowed(profile)
+        if profile != self.profiles.get(profile.miner_id):
+            self.profiles[profile.miner_id] = profile
+            self._listener.profile(profile)
+
+    def _succeeded(self) -> None:
+        self._failures_in_row = 0
+        self._last_good_s = self._clock()
+        self.counters.last_good_at = datetime.now(UTC)
+        self.counters.last_error = None
+        if not self.online:
+            self.online = True
+            self._tell_availability("", "")
+
+    def _failed(self, error: MinerError) -> None:
+        self.counters.failures += 1
+        self.counters.last_error = str(error)
+        self._failures_in_row += 1
+        self._in_contact = False
+        self._driver.close()
+        self._judge_pending(fresh=False)
+        now_s = self._clock()
+        silent_s = now_s - self._last_good_s if self._last_good_s is not None else float("inf")
+        is_gone = isinstance(error, WrongDevice) or silent_s >= self.plan.offline_after_s
+        if is_gone and self.online is not False:
+            self.online = False
+            self._tell_availability(error.code, str(error))
+
+    def _tell_availability(self, code: str, reason: str) -> None:
+        for miner_id in list(self.profiles) or [self.plan.miner_id]:
+            self._listener.availability(miner_id, bool(self.online), code, reason)
+
+    def _run_query(self, query: Query) -> None:
+        try:
+            self._ensure_contact()
+            query.answer.set_result(self._driver.query(query.name, query.parameters))
+        except BridgeError as error:
+            query.answer.set_exception(error)
+        except Exception as error:
+            log.exception("query_failed", query=query.name)
+            query.answer.set_exception(MinerError(f"internal error: {error!r}"))
+
+    # -- commands ----------------------------------------------------------------------------
+
+    def _run_command(self, command: MinerCommand, since_s: float) -> None:
+        self.counters.commands += 1
+        try:
+            self._ensure_contact()
+            self._compare(self._driver.identity())
+        except MinerError as error:
+            self._failed(error)
+            code = "OFFLINE" if isinstance(error, MinerUnreachable) else error.code
+            self._finish(command, since_s, ("rejected", code, f"not sent: {error}"))
+            return
+        try:
+            confirmation = self._driver.execute(command)
+        except CommandRejected as error:
+            self._finish(command, since_s, ("rejected", error.code, str(error)))
+        except MinerUnreachable as error:
+            self._finish(command, since_s, ("rejected", "OFFLINE", f"not sent: {error}"))
+        except OutcomeUnknown as error:
+            confirmation = error.confirmation or Confirmation(None, 0, "the effect")
+            self._await(Pending(command, confirmation, since_s, reply_lost=True))
+        except MinerError as error:
+            self._finish(command, since_s, ("failed", error.code, str(error)))
+        except Exception:
+            self._finish(command, since_s, ("failed", "INTERNAL_ERROR", "see the bridge's log"))
+            raise
+        else:
+            self._await(Pending(command, confirmation, since_s))
+
+    def _await(self, pending: Pending) -> None:
+        """Wait for the effect to show; nobody waits for an older command of the same key."""
+        key = pending.command.key
+        for older in [old for old in self._pending if old.command.key == key]:
+            self._pending.remove(older)
+            self._settle(older, SUPERSEDED)
+        self._pending.append(pending)
+        if pending.confirmation.seen is None:
+            self._judge_pending(fresh=False)
+
+    def _judge_pending(self, *, fresh: bool) -> None:
+        now_s = self._clock()
+        for pending in list(self._pending):
+            reading = self.readings.get(pending.command.miner_id) if fresh else None
+            found = verdict(pending, reading, now_s)
+            if found is not None:
+                self._pending.remove(pending)
+                self._settle(pending, found)
+
+    def _settle(self, pending: Pending, found: Verdict) -> None:
+        self._finish(pending.command, pending.began_s, found)
+
+    def _finish(self, command: MinerCommand, since_s: float, found: Verdict) -> None:
+        status, code, message = found
+        self._listener.result(
+            CommandResult(
+                id=command.id,
+                miner_id=command.miner_id,
+                key=command.key,
+                value=command.value,
+                status=status,
+                code=code,
+                message=message,
+                at=datetime.now(UTC),
+                duration_s=round(self._clock() - since_s, 3),
+                answer_to=command.answer_to,
+            )
+        )
