@@ -1,0 +1,26 @@
+"""Every kind of device by name; a further kind is one file and one row here."""
+
+from __future__ import annotations
+
+from minerbridge.simulator.antminer_s9 import AntminerS9
+from minerbridge.simulator.antminer_s17 import AntminerS17
+from minerbridge.simulator.antminer_s19 import AntminerS19
+from minerbridge.simulator.cgminer import Cgminer
+from minerbridge.simulator.device import Device
+
+KINDS: dict[str, type[Device]] = {
+    one.kind: one for one in (AntminerS9, AntminerS17, AntminerS19, Cgminer)
+}
+ALIASES = {"antminer": "antminer_s19", "s19": "antminer_s19", "s17": "antminer_s17",
+           "s9": "antminer_s9"}  # fmt: skip
+
+
+class UnknownKindError(ValueError):
+    """No device of this name; the message names those there are."""
+
+
+def kind_named(name: str) -> type[Device]:
+    found = KINDS.get(ALIASES.get(name, name))
+    if found is None:
+        raise UnknownKindError(f"unknown kind {name!r}; known: {', '.join(sorted(KINDS))}")
+    return found
