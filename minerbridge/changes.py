@@ -19,12 +19,14 @@ def changes(before: MinerReading | None, now: MinerReading) -> Iterator[Event]:
         yield "error_raised", {"code": code, "message": new[code].message}
     for code in old.keys() - new.keys():
         yield "error_cleared", {"code": code, "message": old[code].message}
-    if before is not None and _has_pool(before) and now.pools and not _has_pool(now):
-        urls = [pool.url for pool in before.pools if pool.is_active]
+    # A sleeping or starting miner leaves its pool on purpose.
+    should_have = before is not None and now.status in ("mining", "tuning", "error")
+    if should_have and now.pools and _has_pool(before) and not _has_pool(now):
+        urls = [pool.url for pool in (before.pools if before else ()) if pool.is_active]
         yield "pool_lost", {"pool_url": urls[0] if urls else None}
 
 
-def _has_pool(reading: MinerReading) -> bool:
-    return any(
+def _has_pool(reading: MinerReading | None) -> bool:
+    return reading is not None and any(
         pool.is_active and (pool.status or "").lower() not in _LOST for pool in reading.pools
     )

@@ -73,6 +73,7 @@ class MinerWorker(Service):
         self._failures_in_row = 0
         self._read_next = False
         self._is_reading = False
+        self._last_surprise = ""
         self.online: bool | None = None
         self.readings: dict[str, MinerReading] = {}
         self.previous: dict[str, MinerReading] = {}
@@ -191,7 +192,9 @@ class MinerWorker(Service):
         try:
             work(*arguments)
         except Exception as error:
-            log.exception("miner_work_failed")
+            if repr(error) != self._last_surprise:
+                self._last_surprise = repr(error)
+                log.exception("miner_work_failed")
             self._failed(MinerError(f"internal error: {error!r}", code="INTERNAL_ERROR"))
 
     # -- polling -----------------------------------------------------------------------------

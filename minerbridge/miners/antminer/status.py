@@ -1,0 +1,27 @@
+"""What the miner is doing, from what it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from minerbridge.model import Fault, Status
+
+#: From power-on to full hashrate a stock miner takes up to this long.
+STARTING_S = 900.0
+
+
+def decide(
+    hashrate_hs: float | None, mode: str | None, idle_s: float, faults: Collection[Fault]
+) -> tuple[Status, bool | None]:
+    """Return the status and whether it mines; *mode* is the one set, None where unknown.
+
+    *idle_s*: how long it has not been hashing. A miner falling asleep counts as mining while it
+    still hashes.
+    """
+    if hashrate_hs:
+        return "mining", True
+    if mode == "sleep":
+        return "sleeping", False
+    if idle_s < STARTING_S:
+        return "starting", False
+    return ("error" if faults else "stopped"), False

@@ -1,0 +1,31 @@
+"""What an HTTP server answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from minerbridge.errors import MinerRefused
+from minerbridge.miners.rpc_decode import decode
+
+
+class HttpRefused(MinerRefused):
+    """The server answered with an error status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """One answer; header names in lower case."""
+
+    status: int
+    text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def json(self) -> dict[str, Any]:
+        """Return the object in the body, mended where firmware is known to write it wrong."""
+        return decode(self.text.encode("utf-8", "replace"))
