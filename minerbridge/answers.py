@@ -130,7 +130,7 @@ class Answers:
         if "profile" in document:
             parameters = {**parameters, "profile": document["profile"]}
         worker, profile = self._known(document)
-        if name in profile.commands:
+        if name in profile.commands and not profile.commands[name].is_query:
             command = self._send(worker, profile, name, parameters, document)
             return {
                 "miner_id": profile.miner_id,

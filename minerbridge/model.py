@@ -127,7 +127,8 @@ class CommandSpec:
 
     *access*: "guarded" is off until `commands.allow` names it for the miner; "secret" carries a
     pool address or password and is never taken over MQTT. *topic_key*: commands that undo one
-    another share it, so that a newer one supersedes a waiting older one.
+    another share it, so that a newer one supersedes a waiting older one. *is_query*: it only tells
+    something and is answered by the device's own reply.
     """
 
     name: str
@@ -136,6 +137,7 @@ class CommandSpec:
     topic_key: str = ""
     expected_s: float = 5.0
     summary: str = ""
+    is_query: bool = False
 
     @property
     def key(self) -> str:

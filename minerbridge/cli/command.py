@@ -41,7 +41,8 @@ def run(options: argparse.Namespace) -> int:
             if options.command_name == "list":
                 print_commands(profile)
                 return 0
-            if options.command_name not in profile.commands:
+            spec = profile.commands.get(options.command_name)
+            if spec is None or spec.is_query:
                 reply = driver.query(options.command_name, parameters)
                 print(json.dumps(reply, indent=2))
                 return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from minerbridge.errors import InvalidValue
@@ -25,12 +26,16 @@ def _spec(
     return CommandSpec(name, parameters, access, topic_key, expected_s, summary)
 
 
+def _queries(*specs: CommandSpec) -> dict[str, CommandSpec]:
+    return {spec.name: replace(spec, is_query=True) for spec in specs}
+
+
 def _table(*specs: CommandSpec) -> dict[str, CommandSpec]:
     return {spec.name: spec for spec in specs}
 
 
 #: They only tell something.
-QUERIES: Mapping[str, CommandSpec] = _table(
+QUERIES: Mapping[str, CommandSpec] = _queries(
     _spec("version", summary="Versions of the miner and of its API"),
     _spec("config", summary="Settings the miner runs with"),
     _spec("summary", summary="Totals: hashrate, shares, errors"),

@@ -29,6 +29,7 @@ _SUFFIXED = re.compile(r"([-+]?\d[\d.]*(?:e[-+]?\d+)?)\s*(?:W|V|A|s|Hz|rpm|%|°?
 _RATE = re.compile(
     r"(\d[\d.]*(?:e[-+]?\d+)?)\s*([kmgtpez]?)(?:(?:h(?:ash)?|sols?)?(?:/?s)?)", re.IGNORECASE
 )
+_MOST_COMMAS = 20
 _PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15, "e": 1e18, "z": 1e21}
 
 
@@ -48,10 +49,29 @@ def decode(raw: bytes) -> dict[str, Any]:
     try:
         reply = _JSON.decode(text)
     except (ValueError, RecursionError):
-        reply = _decode_repaired(text)
+        reply = _decode_with_commas(text)
     if not isinstance(reply, dict):
         raise BadReply(f"the reply is no object: {text[:80]!r}", text)
     return reply
+
+
+def _decode_with_commas(text: str) -> Any:
+    """Put in the commas between objects that bmminer leaves out, where the parser misses them.
+
+    Every reply of an S9 needs it, so it must cost little: nothing is searched.
+    """
+    mended = text
+    for _ in range(_MOST_COMMAS):
+        try:
+            return _JSON.decode(mended)
+        except json.JSONDecodeError as error:
+            before, after = mended[: error.pos], mended[error.pos :]
+            if not (before.rstrip().endswith("}") and after.startswith("{")):
+                break
+            mended = f"{before},{after}"
+        except RecursionError:
+            break
+    return _decode_repaired(text)
 
 
 def _decode_repaired(text: str) -> Any:

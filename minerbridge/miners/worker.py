@@ -98,9 +98,10 @@ class MinerWorker(Service):
         if profile is None:
             raise CommandRejected(f"{command.miner_id} has not answered yet", code="OFFLINE")
         spec = profile.commands.get(command.name)
-        if spec is None:
+        if spec is None or spec.is_query:
             model = profile.model or profile.family
-            known = ", ".join(sorted(profile.commands)) or "no commands"
+            writes = sorted(n for n, one in profile.commands.items() if not one.is_query)
+            known = ", ".join(writes) or "no commands"
             raise Unsupported(f"{command.name} is not supported by this {model}; it takes {known}")
         if not trusted:
             self.plan.policy.permit(spec, command.miner_id)
