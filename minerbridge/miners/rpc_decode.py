@@ -69,7 +69,7 @@ def _decode_with_commas(text: str) -> Any:
             if not (before.rstrip().endswith("}") and after.startswith("{")):
                 break
             mended = f"{before},{after}"
-        except RecursionError:
+        except (ValueError, RecursionError):
             break
     return _decode_repaired(text)
 

@@ -73,9 +73,9 @@ class Configuration:
         if mode is not None:
             told[self._mode_key] = self._number_of(mode)
         if pools is not None:
-            given = [{"url": p.url, "user": p.user, "pass": p.password} for p in pools]
+            given = [{"url": p.url, "user": p.user, "pass": p.password} for p in pools[:_POOLS]]
             empty = {"url": "", "user": "", "pass": ""}
-            told["pools"] = given + [empty] * (max(_POOLS, len(told["pools"])) - len(given))
+            told["pools"] = given + [empty] * (_POOLS - len(given))
         if fan_percent is not None:
             told |= {"bitmain-fan-ctrl": True, "bitmain-fan-pwm": str(fan_percent)}
         if fan_automatic:
@@ -90,10 +90,10 @@ class Configuration:
     def json_body(self) -> dict[str, Any]:
         """Return what the newer `set_miner_conf.cgi` takes."""
         self._check_passwords()
-        body = {name: self.told[name] for name in _KEPT if name in self.told}
-        # Firmware leaves a switch without a value: `"bitmain-fan-ctrl" : ,` (S19 Pro).
-        if body.get("bitmain-fan-ctrl", True) is None:
-            body["bitmain-fan-ctrl"] = False
+        # A switch without a value, `"bitmain-fan-ctrl" : ,` (S19 Pro), is one that is off.
+        switch = {"bitmain-fan-ctrl": False} if "bitmain-fan-ctrl" in self.told else {}
+        kept = {name: self.told.get(name) for name in _KEPT}
+        body = switch | {name: value for name, value in kept.items() if value is not None}
         if self.work_mode is not None:
             body["miner-mode"] = self.work_mode
         if "bitmain-freq-level" in self.told:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from minerbridge.errors import InvalidValue, OutcomeUnknown, Unsupported
+from minerbridge.errors import InvalidValue, MinerError, OutcomeUnknown, Unsupported
 from minerbridge.miners.antminer.conf import Configuration
 from minerbridge.miners.antminer.web import AntminerWeb
 from minerbridge.miners.driver import PoolLogin
@@ -85,11 +85,18 @@ class AntminerControl:
         confirmation = _mode_seen(mode)
         if configuration.mode == mode:
             return confirmation  # writing it again would restart the miner
-        confirmed = self._write(configuration.changed(mode=mode), confirmation)
-        if configuration.is_new and self._web.configuration().mode != mode:
+        wanted = configuration.changed(mode=mode)
+        self._write(wanted, confirmation)
+        if configuration.is_new and self._was_ignored(mode):
             # Some builds store the mode only when it comes as text.
-            return self._write(configuration.changed(mode=mode), confirmation, as_text=True)
-        return confirmed
+            self._write(wanted, confirmation, as_text=True)
+        return confirmation
+
+    def _was_ignored(self, mode: str) -> bool:
+        try:
+            return self._web.configuration().mode != mode
+        except MinerError:
+            return False  # restarting, most likely; the readings will tell
 
     def _set_pools(self, pools: Sequence[PoolLogin]) -> Confirmation:
         configuration = self._web.configuration()

@@ -6,7 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from minerbridge.errors import MinerError, MinerLocked, MinerUnreachable, UnknownDevice, Unsupported
+from minerbridge.errors import (
+    BadReply,
+    MinerError,
+    MinerRefused,
+    MinerUnreachable,
+    UnknownDevice,
+    Unsupported,
+)
 from minerbridge.miners.antminer import models
 from minerbridge.miners.antminer.commands import offered
 from minerbridge.miners.antminer.control import AntminerControl
@@ -69,7 +76,7 @@ class AntminerDriver:
                 raise
             self._rpc.ask("version")
             return Identity()
-        except MinerLocked:
+        except (MinerRefused, BadReply):
             return Identity()
         return Identity(mac_address(told.get("macaddr")), text(told.get("serinum")))
 

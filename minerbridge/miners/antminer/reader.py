@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from minerbridge.errors import BadReply, MinerError, MinerRefused, MinerUnreachable
@@ -23,7 +24,7 @@ _SLOW_S = 60.0
 _SYSTEM_S = 600.0
 #: How long a port that let us wait, or does not let us in, is left alone while the other answers.
 _LEFT_ALONE_S = 120.0
-_SLOW_ANSWER_S = 1.0
+_SLOW_ANSWER_S = 0.4
 
 
 class AntminerReader:
@@ -170,7 +171,9 @@ class AntminerReader:
         if is_due:
             self.led_on = self._asked(self._web.is_blinking)
             yield
-        if self.is_new and has_rpc and not is_asleep:
+        if is_asleep:
+            self._faults = ()
+        elif self.is_new and has_rpc:
             self._faults = self._asked(self._learned_faults) or ()
             yield
         self._slow_at_s = now_s if is_due else self._slow_at_s
@@ -231,7 +234,7 @@ class AntminerReader:
             "at": datetime.now(UTC),
             "family": "antminer",
             "firmware": system.get("firmware") or found.get("firmware"),
-            "ip_address": system.get("ip_address") or self._target.host,
+            "ip_address": system.get("ip_address") or _address(self._target.host),
             "algorithm": known,
             "status": state,
             "is_mining": is_mining,
@@ -261,3 +264,10 @@ class AntminerReader:
         found["web_problem"] = str(self.web_problem) if self.web_problem else None
         found["rpc_problem"] = str(self.rpc_problem) if self.rpc_problem else None
         return {name: value for name, value in found.items() if value is not None}
+
+
+def _address(host: str) -> str | None:
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return None
