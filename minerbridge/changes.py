@@ -15,10 +15,12 @@ def changes(before: MinerReading | None, now: MinerReading) -> Iterator[Event]:
     """Yield the kind and facts of each event: errors raised and cleared, the pool lost."""
     old = {fault.code: fault for fault in before.errors} if before else {}
     new = {fault.code: fault for fault in now.errors}
-    for code in new.keys() - old.keys():
-        yield "error_raised", {"code": code, "message": new[code].message}
-    for code in old.keys() - new.keys():
-        yield "error_cleared", {"code": code, "message": old[code].message}
+    for code, fault in new.items():
+        if code not in old:
+            yield "error_raised", {"code": code, "message": fault.message}
+    for code, fault in old.items():
+        if code not in new:
+            yield "error_cleared", {"code": code, "message": fault.message}
     # A sleeping or starting miner leaves its pool on purpose.
     should_have = before is not None and now.status in ("mining", "tuning", "error")
     if should_have and now.pools and _has_pool(before) and not _has_pool(now):

@@ -5,24 +5,36 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
 import structlog
 
-_SECRET_KEY = re.compile(r"pass|pwd|secret|token|credential|api_?key|api_?code", re.IGNORECASE)
-_URL_LOGIN = re.compile(r"(?<=://)[^/@\s]+:[^/@\s]+(?=@)")
+_SECRET_KEY = re.compile(r"pass(w|$)|pwd|secret|token|credential|api_?key|api_?code", re.IGNORECASE)
+_URL_LOGIN = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 HIDDEN = "**********"
 
 
 def redact(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Hide values whose key names a secret, and logins inside addresses."""
+    """Hide values whose key names a secret, and logins inside addresses, at any depth."""
     for key, value in event.items():
-        if _SECRET_KEY.search(key):
-            event[key] = HIDDEN
-        elif isinstance(value, str) and "://" in value:
-            event[key] = _URL_LOGIN.sub(HIDDEN, value)
+        event[key] = HIDDEN if _SECRET_KEY.search(key) else _redacted(value)
     return event
+
+
+def _redacted(value: Any) -> Any:
+    match value:
+        case str():
+            return _URL_LOGIN.sub(HIDDEN, value) if "://" in value else value
+        case Mapping():
+            return {
+                key: HIDDEN if _SECRET_KEY.search(str(key)) else _redacted(inner)
+                for key, inner in value.items()
+            }
+        case list() | tuple() | set() | frozenset():
+            return [_redacted(inner) for inner in value]
+        case _:
+            return value
 
 
 def set_up(level: str = "info", form: Literal["console", "json"] = "console") -> None:
@@ -38,15 +50,21 @@ def set_up(level: str = "info", form: Literal["console", "json"] = "console") ->
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=form == "json"),
+        structlog.processors.format_exc_info,
         redact,
     ]
-    if form == "json":
-        processors.append(structlog.processors.format_exc_info)
     structlog.configure(
         processors=[*processors, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
-    # Libraries speak through logging; only what an operator must know passes.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    # Libraries speak through logging; only what an operator must know passes, in the same form.
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=processors,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

@@ -1,11 +1,12 @@
-"""From the settings to what each worker and driver is told. Pure."""
+"""From the settings to what each worker and driver is told."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pydantic import SecretStr
+import structlog
+from pydantic import SecretStr, ValidationError
 
 from minerbridge.miners.driver import PoolLogin, Target
 from minerbridge.miners.permission import Policy
@@ -13,6 +14,8 @@ from minerbridge.miners.plan import Plan
 from minerbridge.mqtt.meters import Meter
 from minerbridge.settings import Miner, Ports, Settings
 from minerbridge.state import FoundMiner, MinerState, Store
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +78,23 @@ class MinerSpec:
 
 def specs_of(settings: Settings, store: Store) -> dict[str, MinerSpec]:
     """Return every miner that is to run: those of the file, and the found ones."""
-    miners = {miner.id: miner for miner in settings.miners}
-    for found in store.found.values():
-        miners.setdefault(found.id, _miner_of(found))
-    return {
-        miner_id: _spec(settings, miner, store.miners.get(miner_id, MinerState()).found_at)
-        for miner_id, miner in miners.items()
+    states = store.miners
+    specs = {
+        miner.id: _spec(settings, miner, states.get(miner.id, MinerState()))
+        for miner in settings.miners
     }
+    addresses = {(spec.host, spec.miner.ports.rpc) for spec in specs.values()}
+    for found in store.found.values():
+        # A found miner that was since named in the file is that miner, not a second one.
+        if found.id in specs or (found.host, found.rpc_port) in addresses:
+            continue
+        try:
+            miner = _miner_of(found)
+        except ValidationError as error:
+            log.error("found_miner_skipped", miner_id=found.id, reason=str(error.errors()[0]["msg"]))
+            continue
+        specs[found.id] = _spec(settings, miner, states.get(found.id, MinerState()))
+    return specs
 
 
 def login_for(settings: Settings, family: str) -> tuple[str | None, str | None]:
@@ -92,7 +105,7 @@ def login_for(settings: Settings, family: str) -> tuple[str | None, str | None]:
     return credential.username, _plain(credential.password)
 
 
-def _spec(settings: Settings, miner: Miner, found_at: str | None) -> MinerSpec:
+def _spec(settings: Settings, miner: Miner, state: MinerState) -> MinerSpec:
     username, password = miner.username, _plain(miner.password)
     if username is None and password is None:
         username, password = login_for(settings, miner.family)
@@ -102,7 +115,7 @@ def _spec(settings: Settings, miner: Miner, found_at: str | None) -> MinerSpec:
     )
     return MinerSpec(
         miner=miner,
-        host=found_at or miner.host,
+        host=state.host(miner.host),
         username=username,
         password=password,
         poll_interval_s=miner.poll_interval_s or settings.poll_interval_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import threading
 import time
@@ -93,4 +94,4 @@ def memory_mib() -> float | None:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except (OSError, IndexError, ValueError):
         return None
-    return round(pages * 4096 / 2**20, 1)
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)

@@ -9,11 +9,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
+from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
+
+from minerbridge.errors import SettingsError
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -97,6 +100,7 @@ class Service:
     def start(self, on_end: Callable[[str], None]) -> None:
         """Start the thread; *on_end* hears its name if it ends without having been stopped."""
         self._on_end = on_end
+        self.beat()
         self._thread = threading.Thread(target=self._guard, name=self.name, daemon=True)
         self._thread.start()
 
@@ -132,8 +136,9 @@ class Service:
             self.run()
         except Exception:
             log.exception("thread_died")
-        if not self.stopping.is_set():
-            self._on_end(self.name)
+        finally:  # SystemExit ends a thread without a word
+            if not self.stopping.is_set():
+                self._on_end(self.name)
 
 
 def notify_systemd(message: str) -> None:
@@ -157,9 +162,17 @@ def watchdog_interval_s() -> float | None:
         interval_s = int(os.environ["WATCHDOG_USEC"]) / 1_000_000
     except (KeyError, ValueError):
         return None
+    if interval_s <= 0:
+        return None
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     return interval_s / 2
+
+
+@cache
+def _adapter(shape: Any) -> TypeAdapter[Any]:
+    """Building one takes milliseconds, and every miner has a file of the same shape."""
+    return TypeAdapter(shape)
 
 
 class StateFile(Generic[T]):
@@ -168,10 +181,14 @@ class StateFile(Generic[T]):
     def __init__(self, path: Path, shape: Any, version: int = 1) -> None:
         self.path = path
         self._version = version
-        self._adapter: TypeAdapter[T] = TypeAdapter(shape)
+        self._adapter: TypeAdapter[T] = _adapter(shape)
 
     def load(self) -> T | None:
-        """Return what was saved; None when there is nothing usable."""
+        """Return what was saved; None when there is nothing usable.
+
+        Raise `SettingsError` where the file may not be read: starting without what it says would
+        overwrite it.
+        """
         try:
             document = json.loads(self.path.read_bytes())
             if document["version"] != self._version:
@@ -179,6 +196,8 @@ class StateFile(Generic[T]):
             return self._adapter.validate_python(document["content"])
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise SettingsError(f"{self.path}: {error.strerror or error}") from error
         except (ValueError, KeyError, TypeError, ValidationError) as error:
             aside = self.path.with_suffix(f".unreadable-{int(time.time())}")
             self.path.replace(aside)

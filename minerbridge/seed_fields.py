@@ -88,7 +88,7 @@ def details(
             "shutdown_temp": _first(config, "tempoff", "shutdown_temp"),
             "asicboost": _first(config, "asicboost"),
         },
-        "boards": [_board(number, board) for number, board in enumerate(reading.boards, 1)],
+        "boards": [_board(_number(profile, board), board) for board in reading.boards],
         "pools": [_pool(pool, with_users=with_users) for pool in reading.pools],
         "shares": {
             "accepted": reading.shares_accepted,
@@ -120,7 +120,13 @@ def config(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _board(number: int, board: Board) -> dict[str, Any]:
+def _number(profile: MinerProfile, board: Board) -> int | None:
+    """Return the board's number as everywhere else: it stays when another board vanishes."""
+    slots = profile.board_slots
+    return slots.index(board.slot) + 1 if board.slot in slots else None
+
+
+def _board(number: int | None, board: Board) -> dict[str, Any]:
     return {
         "id": number,
         "hashrate_ghs": _scaled(board.hashrate_hs, _GIGA),
@@ -153,7 +159,7 @@ def _mining(worker: MinerWorker, reading: MinerReading | None) -> bool | None:
 def _power_mode(reading: MinerReading | None) -> str | None:
     if reading is None or reading.status == "unknown":
         return None
-    return "sleep" if reading.status == "sleeping" else "normal"
+    return "sleep" if reading.status in ("sleeping", "stopped") else "normal"
 
 
 def _kilo(value_w: float | None) -> float | None:

@@ -3,43 +3,48 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, ip_network
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from minerbridge.settings_fleet import Ems, Fleet, Meter
 from minerbridge.settings_sources import CredentialFiles, SeedVariables
+from minerbridge.settings_types import (
+    BaseTopic,
+    Family,
+    FilePath,
+    Host,
+    MinerId,
+    Percent,
+    PollSeconds,
+    Port,
+    Seconds,
+    Section,
+    Topic,
+    Watts,
+    not_a_flag,
+)
 
-Family = Literal[
-    "auto", "cgminer", "antminer", "vnish", "whatsminer", "iceriver", "mining_platform"
-]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[float, Field(gt=0, le=86_400 * 365)]
-Percent = Annotated[float, Field(ge=0, le=100)]
-Watts = Annotated[float, Field(ge=0, le=10_000_000)]
-Kilowatts = Annotated[float, Field(ge=0, le=1_000_000)]
-MinerId = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
-Topic = Annotated[str, Field(pattern=r"^[^+#\x00]{1,200}$")]
 MAX_SCAN_ADDRESSES = 4096
 RESERVED_IDS = ("fleet", "bridge")
 
 
-class Section(BaseModel):
-    """A part of the settings; a misspelt key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
 class Tls(Section):
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
+    ca: FilePath | None = None
+    certificate: FilePath | None = None
+    key: FilePath | None = None
     insecure: bool = False
+
+    @model_validator(mode="after")
+    def _pair(self) -> Tls:
+        if self.key is not None and self.certificate is None:
+            raise ValueError("a key needs its certificate")
+        return self
 
 
 class Mqtt(Section):
-    host: str = "localhost"
+    host: Host = "localhost"
     port: Port = 1883
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     client_id: str | None = None
@@ -47,8 +52,8 @@ class Mqtt(Section):
     password: SecretStr | None = None
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 30
     tls: Tls | None = None
-    base_topic: Topic = "minerbridge"
-    discovery_prefix: Topic = "homeassistant"
+    base_topic: BaseTopic = "minerbridge"
+    discovery_prefix: BaseTopic = "homeassistant"
     birth_topic: Topic = "homeassistant/status"
     discovery: bool = True
     max_message_bytes: Annotated[int, Field(ge=1024, le=65_536)] = 65_536
@@ -70,20 +75,6 @@ class Ports(Section):
     v3: Port | None = None
 
 
-class Meter(Section):
-    """A measured power on a topic: a smart plug of a miner, or the meter of the site."""
-
-    topic: Topic
-    value_path: str | None = None
-    unit: Literal["W", "kW"] = "W"
-    max_age_s: Seconds = 30
-
-
-class FleetMeter(Meter):
-    scope: Literal["miners", "site"] = "miners"
-    base_load_w: Watts = 0
-
-
 class CurvePoint(Section):
     frequency_mhz: float | None = None
     power_w: Watts
@@ -98,6 +89,15 @@ class Limits(Section):
     max_percent: Percent = 100
     max_chip_temperature_c: Annotated[float, Field(ge=20, le=150)] | None = None
 
+    @model_validator(mode="after")
+    def _order(self) -> Limits:
+        low, high = self.min_power_w, self.max_power_w
+        if low is not None and high is not None and low > high:
+            raise ValueError("min_power_w is above max_power_w")
+        if self.min_percent > self.max_percent:
+            raise ValueError("min_percent is above max_percent")
+        return self
+
 
 class Commands(Section):
     allow: frozenset[str] = frozenset()
@@ -106,7 +106,7 @@ class Commands(Section):
 
 class Miner(Section):
     id: MinerId
-    host: Annotated[str, Field(min_length=1, max_length=253)]
+    host: Host
     family: Family = "auto"
     name: str | None = None
     username: str | None = None
@@ -114,7 +114,7 @@ class Miner(Section):
     ports: Ports = Ports()
     api: Literal["auto", "v2", "v3"] = "auto"
     encrypted_reads: bool = False
-    poll_interval_s: Annotated[float, Field(ge=0.5, le=3600)] | None = None
+    poll_interval_s: PollSeconds | None = None
     rated_power_w: Watts | None = None
     power_topic: Meter | None = None
     curve: tuple[CurvePoint, ...] | None = None
@@ -156,41 +156,6 @@ class Discovery(Section):
         return networks
 
 
-class Circuit(Section):
-    max_power_w: Watts
-    parent: str | None = None
-
-
-class Fleet(Section):
-    enabled: bool = True
-    power_control_mode: Literal["on_off", "frequency"] = "on_off"
-    power_distribution_strategy: Literal["efficiency", "equal", "even", "priority"] = "efficiency"
-    rated_power_kw_override: Kilowatts | None = None
-    max_power_change_rate_kw_per_sec: Annotated[float, Field(gt=0)] = 50
-    min_miner_power_percent: Percent = 0
-    tolerance_percent: Annotated[float, Field(gt=0, le=50)] = 2
-    wave_miners: Annotated[int, Field(ge=1)] = 20
-    wave_percent: Percent = 10
-    wave_interval_s: Annotated[float, Field(ge=0)] = 15
-    min_on_s: Annotated[float, Field(ge=0)] = 0
-    min_off_s: Annotated[float, Field(ge=0)] = 300
-    offline_grace_s: Annotated[float, Field(ge=0)] = 300
-    confirm_within_s: Seconds | None = None
-    quarantine_after: Annotated[int, Field(ge=1)] = 2
-    broker_loss_hold_s: Annotated[float, Field(ge=0)] = 120
-    failsafe_power_kw: Kilowatts | None = None
-    after_expiry: Literal["hold", "release"] | Kilowatts = "hold"
-    meter: FleetMeter | None = None
-    circuits: dict[str, Circuit] = {}
-
-
-class Ems(Section):
-    max_age_s: Seconds = 30
-    heartbeat_timeout_s: Seconds | None = None
-    status_interval_s: Seconds = 5
-    max_requests_per_s: Annotated[float, Field(gt=0)] = 20
-
-
 class History(Section):
     snapshot_interval_s: Seconds = 60
     snapshot_retention_h: Annotated[float, Field(gt=0)] = 24
@@ -198,9 +163,9 @@ class History(Section):
 
 
 class Files(Section):
-    state: Path | None = None
-    firmware: Path | None = None
-    logs: Path | None = None
+    state: FilePath | None = None
+    firmware: FilePath | None = None
+    logs: FilePath | None = None
 
 
 class RigMiner(Section):
@@ -218,7 +183,7 @@ class RigMonitor(Section):
     report_interval_s: Seconds = 30
     status_interval_s: Seconds = 5
     apply_expected_status: bool = False
-    miners: dict[str, RigMiner] = {}
+    miners: dict[str, RigMiner] = Field(default_factory=dict)
 
 
 class Log(Section):
@@ -235,11 +200,12 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         allow_inf_nan=False,
+        env_ignore_empty=True,
     )
 
     site: MinerId | None = None
     mqtt: Mqtt = Mqtt()
-    poll_interval_s: Annotated[float, Field(ge=0.5, le=3600)] = 10
+    poll_interval_s: PollSeconds = 10
     offline_after_s: Seconds = 30
     read_only: bool = False
     publish_pool_users: bool = False
@@ -254,17 +220,34 @@ class Settings(BaseSettings):
     rig_monitor: RigMonitor = RigMonitor()
     log: Log = Log()
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_flag(cls, value: Any, info: ValidationInfo) -> Any:
+        return not_a_flag(value, cls.model_fields[str(info.field_name)].annotation)
+
+    @field_validator("pool_profiles")
+    @classmethod
+    def _not_empty(cls, value: dict[str, tuple[PoolEntry, ...]]) -> dict[str, Any]:
+        for name, pools in value.items():
+            if not pools:
+                raise ValueError(f"{name}: expected at least one pool")
+        return value
+
     @model_validator(mode="after")
     def _whole(self) -> Settings:
         seen: set[str] = set()
+        circuits = self.fleet.circuits
         for miner in self.miners:
             if miner.id in seen:
                 raise ValueError(f"miners: the id {miner.id!r} is used twice")
+            if self.site is not None and miner.id in {f"{self.site}_{own}" for own in RESERVED_IDS}:
+                raise ValueError(f"miners: {miner.id!r} is a device of the bridge itself")
             seen.add(miner.id)
-            if miner.circuit is not None and miner.circuit not in self.fleet.circuits:
-                raise ValueError(
-                    f"miners: {miner.id}: no circuit {miner.circuit!r} in fleet.circuits"
-                )
+            if miner.circuit is not None and miner.circuit not in circuits:
+                raise ValueError(f"miners: {miner.id}: no circuit {miner.circuit!r} in the fleet's")
+        for name, circuit in circuits.items():
+            if circuit.parent is not None and circuit.parent not in circuits:
+                raise ValueError(f"fleet.circuits: {name}: no circuit {circuit.parent!r}")
         return self
 
     @classmethod

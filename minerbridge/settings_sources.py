@@ -10,6 +10,8 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from minerbridge.errors import SettingsError
+
 
 def _networks(value: str) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()]
@@ -52,6 +54,15 @@ class SeedVariables(_Source):
         return tree
 
 
+def _secret(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: not a text file in UTF-8") from None
+
+
 class CredentialFiles(_Source):
     """Files of `$CREDENTIALS_DIRECTORY` (systemd's LoadCredential).
 
@@ -69,9 +80,11 @@ class CredentialFiles(_Source):
             return {}
         tree: dict[str, Any] = {}
         passwords: dict[str, str] = {}
-        for path in Path(folder).iterdir():
+        for path in sorted(Path(folder).iterdir()):
             first, _, rest = path.name.partition("_")
-            secret = path.read_text().strip()
+            if first not in ("mqtt", "miner", "credentials") or path.is_dir():
+                continue
+            secret = _secret(path)
             if first == "mqtt" and rest in ("password", "username"):
                 _put(tree, ("mqtt", rest), secret)
             elif first == "miner" and rest.endswith("_password"):
@@ -81,8 +94,8 @@ class CredentialFiles(_Source):
         miners = self._file().get("miners")
         if passwords and isinstance(miners, list | tuple):
             tree["miners"] = [
-                {**miner, "password": passwords[miner["id"]]}
-                if isinstance(miner, dict) and miner.get("id") in passwords
+                {**miner, "password": passwords[str(miner["id"])]}
+                if isinstance(miner, dict) and str(miner.get("id")) in passwords
                 else miner
                 for miner in miners
             ]

@@ -15,11 +15,20 @@ from minerbridge.runtime import StateFile
 
 @dataclass(frozen=True, slots=True)
 class MinerState:
-    """One miner: who it is, what of it stands on the broker, and where it was last found."""
+    """One miner: who it is, what of it stands on the broker, and where it was last found.
+
+    *moved_from* is the address of the settings when it was found elsewhere: once the operator
+    changes that, the finding is history.
+    """
 
     profiles: tuple[MinerProfile, ...] = ()
     announced: dict[str, Announced] = field(default_factory=dict)
     found_at: str | None = None
+    moved_from: str | None = None
+
+    def host(self, setting: str) -> str:
+        """Return where the miner is, given the address of the *setting*."""
+        return self.found_at if self.found_at and self.moved_from in (None, setting) else setting
 
 
 @dataclass(frozen=True, slots=True)

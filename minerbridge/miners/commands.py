@@ -50,7 +50,7 @@ def check(parameter: Parameter, value: Any) -> Any:
                 raise _wrong(parameter, value)
             text = str(value)
             too_long = parameter.maximum is not None and len(text) > parameter.maximum
-            if not text or too_long or _CONTROL & set(text):
+            if not text or too_long or _CONTROL & set(text) or not _is_unicode(text):
                 raise _wrong(parameter, value)
             return text
 
@@ -69,6 +69,8 @@ def _boolean(parameter: Parameter, value: Any) -> bool:
 def _number(parameter: Parameter, value: Any) -> float | int:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _wrong(parameter, value)
+    if isinstance(value, str) and ("_" in value or not value.isascii()):  # float() takes 1_000
+        raise _wrong(parameter, value)
     try:
         number = float(value)
     except (ValueError, OverflowError):
@@ -82,6 +84,11 @@ def _number(parameter: Parameter, value: Any) -> float | int:
             raise _wrong(parameter, value)
         return int(number)
     return number
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether *text* can be sent: JSON can smuggle in halves of characters."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _wrong(parameter: Parameter, value: Any) -> InvalidValue:
@@ -103,4 +110,6 @@ def describe(parameter: Parameter) -> str:
         return f"{noun} from {parameter.minimum:g} to {parameter.maximum:g}{unit}"
     if parameter.minimum is not None:
         return f"{noun} of at least {parameter.minimum:g}{unit}"
+    if parameter.maximum is not None:
+        return f"{noun} of at most {parameter.maximum:g}{unit}"
     return noun + unit

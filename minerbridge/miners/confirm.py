@@ -28,9 +28,9 @@ def verdict(pending: Pending, reading: MinerReading | None, now_s: float) -> Ver
     if wait.seen is not None and now_s - pending.began_s < wait.within_s:
         return None
     if pending.reply_lost:
-        message = f"sent, but the reply was lost and {wait.message} was not seen"
+        message = f"sent, but its reply was lost and its effect was not seen ({wait.message})"
         return "failed", OutcomeUnknown.code, message
     if wait.seen is None:
-        return "unconfirmed", "NOT_READABLE", f"accepted; {wait.message} cannot be read back"
-    message = f"accepted, but {wait.message} was not seen within {wait.within_s:.0f} s"
+        return "unconfirmed", "NOT_READABLE", "accepted; the effect cannot be read back"
+    message = f"accepted, but not seen within {wait.within_s:.0f} s: {wait.message}"
     return "unconfirmed", "NOT_SEEN", message

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 class EnergyMeter:
     """Counts kWh of one miner. Gaps longer than *longest_gap_s* are not guessed over."""
@@ -13,9 +15,10 @@ class EnergyMeter:
 
     def add(self, power_w: float | None, now_s: float) -> float | None:
         """Count up to *now_s* (monotonic) and return the total; None before any measurement."""
-        if power_w is None:
+        if power_w is None or not math.isfinite(power_w):
             self._last = None
             return self.energy_kwh
+        power_w = max(0.0, power_w)  # a plug may jitter below zero; energy never decreases
         if self.energy_kwh is None:
             self.energy_kwh = 0.0
         if self._last is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from minerbridge.miners.driver import PoolLogin
 from minerbridge.model import MinerProfile, MinerReading, Pool
@@ -31,7 +31,7 @@ def with_power(
 def with_derived(reading: MinerReading, energy_kwh: float | None) -> MinerReading:
     """Add energy, efficiency and the reject rate where their parts were measured."""
     changes: dict[str, object] = {"energy_kwh": energy_kwh}
-    sha_like = reading.algorithm in (None, "sha256")
+    sha_like = reading.algorithm is None or "sha256" in reading.algorithm.lower().replace("-", "")
     if reading.power_w is not None and reading.hashrate_hs and reading.is_mining and sha_like:
         changes["efficiency_j_per_th"] = reading.power_w / (reading.hashrate_hs / 1e12)
     if reading.reject_rate_percent is None:
@@ -61,7 +61,7 @@ def _is_same(pool: Pool, login: PoolLogin) -> bool:
 
 
 def _bare(url: str) -> str:
-    return url.partition("://")[2] or url
+    return url.rpartition("://")[2].rstrip("/").lower()
 
 
 def grown(profile: MinerProfile, reading: MinerReading) -> MinerProfile:
@@ -75,29 +75,44 @@ def grown(profile: MinerProfile, reading: MinerReading) -> MinerProfile:
         for field in dataclasses.fields(board)
         if getattr(board, field.name) is not None
     }
-    slots = {board.slot for board in reading.boards} | set(profile.board_slots)
     facts = {
         name: getattr(reading, name)
         for name in ("model", "firmware", "hostname", "ip_address", "mac_address",
                      "serial_number", "algorithm")
         if getattr(reading, name) is not None
     }  # fmt: skip
-    if profile.algorithm is not None:
-        facts.pop("algorithm", None)
+    for name in ("algorithm", "mac_address", "serial_number"):
+        # Who the miner is was told at first contact; another device must not talk itself in.
+        if getattr(profile, name) is not None:
+            facts.pop(name, None)
     new = profile.replace(
         reports=profile.reports | reports,
         board_reports=profile.board_reports | board_reports,
-        board_slots=tuple(sorted(slots)),
+        board_slots=_slots(profile.board_slots, (board.slot for board in reading.boards)),
         fan_count=max(profile.fan_count, len(reading.fan_speeds_rpm)),
         **facts,
     )
     return profile if new == profile else new
 
 
+def _slots(known: tuple[int, ...], seen: Iterable[int]) -> tuple[int, ...]:
+    """Return *known* and after it what is new, in slot order: a board's number never moves."""
+    return known + tuple(sorted(set(seen) - set(known)))
+
+
 def merged(old: MinerProfile | None, new: MinerProfile) -> MinerProfile:
-    """Return a fresh contact's profile with what was learned before, unless the family changed."""
-    if old is None or old.family != new.family:
-        return new
+    """Return a fresh contact's profile with what was learned before.
+
+    After a change of family only who it is stays.
+    """
+    if old is None:
+        return new.replace(board_slots=_slots((), new.board_slots))
+    if old.family != new.family:
+        return new.replace(
+            mac_address=new.mac_address or old.mac_address,
+            serial_number=new.serial_number or old.serial_number,
+            board_slots=_slots((), new.board_slots),
+        )
     facts = {
         name: getattr(old, name)
         for name in ("manufacturer", "model", "firmware", "mac_address", "serial_number",
@@ -108,7 +123,7 @@ def merged(old: MinerProfile | None, new: MinerProfile) -> MinerProfile:
         commands={**old.commands, **new.commands},
         reports=old.reports | new.reports,
         board_reports=old.board_reports | new.board_reports,
-        board_slots=tuple(sorted(set(old.board_slots) | set(new.board_slots))),
+        board_slots=_slots(old.board_slots, new.board_slots),
         fan_count=max(old.fan_count, new.fan_count),
         **facts,
     )

@@ -16,7 +16,6 @@ from minerbridge.miners.tcp_transport import TcpTransport
 
 RPC_PORT = 4028
 HTTP_PORT = 80
-PROBE = b'{"command":"version"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,15 @@ _BANNERS: tuple[tuple[str, str, str], ...] = (
     ("SGMINER", "cgminer", "sgminer"),
     ("STATUS", "cgminer", "an RPC of the cgminer family"),
 )  # fmt: skip
+_ANYTHING = "an RPC of the cgminer family (version reply says 'STATUS')"
+#: The same for other replies; they name more than their maker, so marks are more exact.
+_MARKS: tuple[tuple[str, str, str], ...] = (
+    ('"UPFREQ COMPLETE"', "whatsminer", "WhatsMiner"),
+    ('"FACTORY GHS"', "whatsminer", "WhatsMiner"),
+    ("VNISH", "vnish", "Vnish firmware"),
+    ('"TYPE":"ANTMINER', "antminer", "Antminer"),
+    ('"TYPE": "ANTMINER', "antminer", "Antminer"),
+)  # fmt: skip
 
 #: (text in the web page or its realm, family, what it is).
 _PAGES: tuple[tuple[str, str, str], ...] = (
@@ -68,24 +76,33 @@ _PAGES: tuple[tuple[str, str, str], ...] = (
 
 def identify(target: Target) -> Found:
     """Return the family at *target*; raise `MinerUnreachable` or `UnknownDevice`."""
-    banner, silence = _banner(target)
+    banner, silence = _banner(target, "version")
     if banner is not None:
         found = _match(banner.upper(), _BANNERS, "version reply")
-        if found is not None and found.family != "cgminer":
+        if found is not None and found.evidence != _ANYTHING:
             return found
-        page = _page(target) if found is None or "cgminer family" in found.evidence else None
-        return _match(page or "", _PAGES, "web page") or found or _unknown(banner)
+        return _from_more(target) or found or _unknown(banner)
     page = _page(target)
     if page is None:
         raise silence or MinerUnreachable(f"{target.host}: no answer")
     return _match(page, _PAGES, "web page") or _unknown(page)
 
 
-def _banner(target: Target) -> tuple[str | None, MinerError | None]:
+def _from_more(target: Target) -> Found | None:
+    """Ask further where the version says nothing: statistics name the model, the page the maker."""
+    for command in ("stats", "summary"):
+        text, _ = _banner(target, command)
+        found = _match((text or "").upper(), _MARKS, f"{command} reply")
+        if found is not None:
+            return found
+    return _match(_page(target) or "", _PAGES, "web page")
+
+
+def _banner(target: Target, command: str) -> tuple[str | None, MinerError | None]:
     port = target.ports.get("rpc", RPC_PORT)
     transport = TcpTransport(target.host, port, target.timeout_s)
     try:
-        raw = transport.exchange(PROBE)
+        raw = transport.exchange(b'{"command":"%s"}' % command.encode())
     except MinerError as error:
         return None, error
     if raw.startswith(b"HTTP/"):

@@ -39,7 +39,10 @@ class Policy:
             )
 
     def narrowed(self, profile: MinerProfile) -> MinerProfile:
-        """Return *profile* with the ranges of power commands cut to the operator's limits."""
+        """Return *profile* with the ranges of power commands cut to the operator's limits.
+
+        A command of whose range nothing is left goes: no value of it is allowed.
+        """
         commands = dict(profile.commands)
         for name, low, high in (
             ("power_limit", self.min_power_w, self.max_power_w),
@@ -47,8 +50,17 @@ class Policy:
         ):
             if name in commands and commands[name].parameters:
                 first, *rest = commands[name].parameters
-                commands[name] = replace(commands[name], parameters=(_cut(first, low, high), *rest))
+                cut = _cut(first, low, high)
+                if _is_empty(cut):
+                    del commands[name]
+                else:
+                    commands[name] = replace(commands[name], parameters=(cut, *rest))
         return profile.replace(commands=commands)
+
+
+def _is_empty(parameter: Parameter) -> bool:
+    low, high = parameter.minimum, parameter.maximum
+    return low is not None and high is not None and low > high
 
 
 def _cut(parameter: Parameter, low: float | None, high: float | None) -> Parameter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from minerbridge.model import EMPTY, MinerProfile, MinerReading, Parameter
 #: Home Assistant's word for "unknown"; an empty state would be ignored.
 NOT_REPORTED = "None"
 MAX_STATE_LENGTH = 255
+UNLIMITED = 1_000_000
 Request = tuple[str, dict[str, Any]]
 
 
@@ -45,7 +47,9 @@ class Entity:
 
     def state(self, reading: MinerReading) -> str:
         value = self.value(reading)
-        return NOT_REPORTED if value is None else self.text(value)
+        if value is None or (isinstance(value, float) and not math.isfinite(value)):
+            return NOT_REPORTED
+        return self.text(value)
 
 
 # -- how values are written --------------------------------------------------------------------
@@ -141,8 +145,12 @@ def number(key: str, name: str, reported: str, unit: Mapping[str, Any], icon: st
 
     def ranges(profile: MinerProfile) -> dict[str, Any]:
         parameter = _parameter(profile, key)
-        found = {"min": parameter.minimum, "max": parameter.maximum, "step": parameter.step or 1}
-        return {name: value for name, value in found.items() if value is not None}
+        # Left out, Home Assistant would take 1 to 100.
+        return {
+            "min": 0 if parameter.minimum is None else parameter.minimum,
+            "max": UNLIMITED if parameter.maximum is None else parameter.maximum,
+            "step": parameter.step or 1,
+        }
 
     return Entity(
         "number", key, name, field(reported), whole, lambda p: key in p.commands,
@@ -156,7 +164,8 @@ def select(
 ) -> Entity:
     """Return the row of a choice whose command of the same name takes one of a list."""
     return Entity(
-        "select", key, name, value, words, lambda p: key in p.commands, {"icon": icon},
+        "select", key, name, value, words,
+        lambda p: key in p.commands and bool(_parameter(p, key).choices), {"icon": icon},
         Control(
             lambda payload: (key, {parameter: payload.strip()}),
             lambda profile: {"options": list(_parameter(profile, key).choices)},

@@ -52,18 +52,19 @@ def parse_power_w(payload: bytes, value_path: str | None, unit: str) -> float:
     """Return watts from a bare number, or from the *value_path* (a.b.0.c) of a JSON document."""
     try:
         value: Any = json.loads(payload)
-    except (ValueError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         raise InvalidValue(f"{payload[:60]!r} is neither a number nor JSON") from None
     for name in value_path.split(".") if value_path else ():
         try:
             value = value[int(name)] if isinstance(value, list) else value[name]
         except (KeyError, IndexError, TypeError, ValueError):
             raise InvalidValue(f"no {value_path} in {payload[:60]!r}") from None
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            raise InvalidValue(f"{value[:60]!r} is not a number") from None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InvalidValue(f"{value!r} is not a number")
-    return float(value) * _TO_WATTS[unit]
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise InvalidValue(f"{str(value)[:60]!r} is not a number")
+    try:
+        power_w = float(value) * _TO_WATTS[unit]
+    except (ValueError, OverflowError):
+        raise InvalidValue(f"{str(value)[:60]!r} is not a number") from None
+    if not math.isfinite(power_w):
+        raise InvalidValue(f"{str(value)[:60]!r} is not a number")
+    return power_w

@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 Answerer = Callable[[dict[str, Any]], Any]
 POOL_SIZE = 4
 MAX_WAITING = 1000
+MAX_ID_LENGTH = 128
 SELF_TEST = "selftest"
 
 
@@ -57,7 +58,7 @@ class RequestDesk:
         """Queue *request*; refuse it at once when too many wait."""
         if self._waiting.qsize() >= MAX_WAITING:
             error = BridgeError("too many requests are waiting", code="RATE_LIMITED")
-            self._answer(request, None, error=error)
+            self._answer(request, _id_of(request.payload), error=error)
             return
         self._waiting.put(request)
 
@@ -75,7 +76,9 @@ class RequestDesk:
         request_id: Any = None
         try:
             document = parse_document(request.payload, self._max_bytes)
-            request_id = document.get("id") or uuid.uuid4().hex[:12]
+            request_id = document.get("id")
+            if request_id is None:
+                request_id = uuid.uuid4().hex[:12]
             document["id"] = request_id
             answerer = self._answerers.get(request.name)
             if answerer is None:
@@ -107,7 +110,7 @@ class RequestDesk:
             problem = {"code": "TOO_LARGE", "message": "the answer is too large: use limit"}
             body = to_json({"status": "error", "error": problem, "id": request_id})
         topics = [self._topics.response(request.name)]
-        if request.response_topic and not self._topics.is_ours(request.response_topic):
+        if request.response_topic and self._topics.may_answer_to(request.response_topic):
             topics.append(request.response_topic)
         for topic in topics:
             self._send(Outgoing(topic, body, 1, correlation=request.correlation))
@@ -123,8 +126,12 @@ class Clerk(Service):
     def run(self) -> None:
         while not self.stopping.is_set():
             request = self._desk.next()
-            if request is not None:
+            if request is None:
+                continue
+            try:
                 self._desk.serve(request)
+            except Exception:  # whatever a request holds, the next one is served
+                log.exception("request_unanswered", request=request.name)
 
     def wake(self) -> None:
         self._desk.nudge()
@@ -137,11 +144,25 @@ def parse_document(payload: bytes, max_bytes: int) -> dict[str, Any]:
     if not payload.strip():
         return {}
     try:
-        document = json.loads(payload)
+        document = json.loads(payload, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise InvalidValue("the payload is not JSON", code="INVALID_REQUEST") from None
     if not isinstance(document, dict):
         raise InvalidValue("the payload is not a JSON object", code="INVALID_REQUEST")
-    if not isinstance(document.get("id"), str | int | None) or len(str(document.get("id"))) > 128:
+    request_id = document.get("id")
+    is_id = isinstance(request_id, str | int | None) and not isinstance(request_id, bool)
+    if not is_id or len(str(request_id)) > MAX_ID_LENGTH:
         raise InvalidValue("id is not a short text", code="INVALID_REQUEST")
     return document
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _id_of(payload: bytes) -> Any:
+    """Return the id of a request that is refused unread; None when that would take long."""
+    try:
+        return parse_document(payload, 4096).get("id")
+    except InvalidValue:
+        return None

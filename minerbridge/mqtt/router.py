@@ -16,7 +16,7 @@ from minerbridge.model import CommandResult, MinerCommand
 from minerbridge.mqtt.client import Incoming, Subscription
 from minerbridge.mqtt.entity import Entity
 from minerbridge.mqtt.meters import Meter
-from minerbridge.mqtt.requests import SELF_TEST, Request, RequestDesk
+from minerbridge.mqtt.requests import MAX_ID_LENGTH, SELF_TEST, Request, RequestDesk
 from minerbridge.mqtt.topics import Topics
 
 log = structlog.get_logger(__name__)
@@ -45,11 +45,13 @@ class Router:
         self._request_prefix = topics.request("")
         self._prefix = f"{topics.prefix}/"
         self._told: set[str] = set()
+        self._ids: frozenset[str] = frozenset()
 
     def subscriptions(
         self, miner_ids: Iterable[str], meters: Iterable[Meter]
     ) -> list[Subscription]:
-        """Return what to listen to for these miners and meters, and listen to no other meters."""
+        """Return what to listen to for these miners and meters, and listen to no others."""
+        self._ids = frozenset(miner_ids)
         by_topic: dict[str, list[Meter]] = {}
         for meter in meters:
             by_topic.setdefault(meter.topic, []).append(meter)
@@ -58,7 +60,7 @@ class Router:
             Subscription(self._topics.request("#")),
             Subscription(self._topics.birth, retained=True),
             *(Subscription(topic, retained=True) for topic in by_topic),
-            *(Subscription(self._topics.set_filter(miner_id)) for miner_id in miner_ids),
+            *(Subscription(self._topics.set_filter(miner_id)) for miner_id in sorted(self._ids)),
         ]
 
     def connected(self) -> None:
@@ -89,8 +91,8 @@ class Router:
 
     def _command(self, topic: str, message: Incoming) -> None:
         parts = topic.removeprefix(self._prefix).split("/")
-        if len(parts) != 4:
-            return
+        if len(parts) != 4 or parts[1] not in self._ids:
+            return  # another bridge's, or of a miner that has just left
         platform, miner_id, key, _ = parts
         command_id, text = uuid.uuid4().hex[:12], ""
         answer_to = self._answer_to(message)
@@ -114,7 +116,7 @@ class Router:
 
     def _answer_to(self, message: Incoming) -> tuple[str, bytes | None] | None:
         topic = message.response_topic
-        if not topic or self._topics.is_ours(topic):
+        if topic is None or not self._topics.may_answer_to(topic):
             return None
         return topic, message.correlation
 
@@ -134,9 +136,14 @@ def parse_command(payload: bytes, fallback_id: str) -> tuple[str, str]:
         value = document["value"]
     except (ValueError, KeyError, RecursionError):
         raise InvalidValue('expected a plain value or {"value": …, "id": …}') from None
-    command_id = document.get("id", fallback_id)
-    if not isinstance(command_id, str | int) or len(str(command_id)) > 128:
+    command_id = document.get("id")
+    if command_id is None:
+        command_id = fallback_id
+    is_id = isinstance(command_id, str | int) and not isinstance(command_id, bool)
+    if not is_id or len(str(command_id)) > MAX_ID_LENGTH:
         raise InvalidValue("id is not a short text")
+    if not isinstance(value, str | int | float | bool):
+        raise InvalidValue("value is neither text nor a number")
     if isinstance(value, bool):
         value = "ON" if value else "OFF"
     return str(command_id), str(value)

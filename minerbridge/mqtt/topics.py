@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MAX_RESPONSE_TOPIC = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:
@@ -59,3 +61,9 @@ class Topics:
     def is_ours(self, topic: str) -> bool:
         """Whether we listen or publish there: an answer sent to it would be taken for a command."""
         return topic.startswith((f"{self.root}/", f"{self.prefix}/")) or topic == self.birth
+
+    def may_answer_to(self, topic: str | None) -> bool:
+        """Whether a requester's response topic can be published to, and is not ours."""
+        if not topic or len(topic) > MAX_RESPONSE_TOPIC or self.is_ours(topic):
+            return False
+        return not topic.startswith("$") and not set(topic) & set("+#\0")

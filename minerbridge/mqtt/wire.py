@@ -10,8 +10,12 @@ from enum import Enum
 from typing import Any
 
 from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 from minerbridge.model import CommandResult, MinerReading
+
+#: Lone surrogates, which JSON can carry and UTF-8 cannot, become "?".
+LENIENT = "replace"
 
 _READING: TypeAdapter[MinerReading] = TypeAdapter(MinerReading)
 
@@ -19,7 +23,10 @@ _READING: TypeAdapter[MinerReading] = TypeAdapter(MinerReading)
 def reading_json(reading: MinerReading, *, with_pool_users: bool = False) -> bytes:
     """Return the whole reading, nulls included; pool users are often wallets and stay out."""
     hidden = None if with_pool_users else {"pools": {"__all__": {"user"}}}
-    return _READING.dump_json(reading, exclude=hidden)
+    try:
+        return _READING.dump_json(reading, exclude=hidden)
+    except PydanticSerializationError:
+        return to_json(_READING.dump_python(reading, exclude=hidden))
 
 
 def result_json(result: CommandResult) -> bytes:
@@ -35,7 +42,8 @@ def result_json(result: CommandResult) -> bytes:
 
 def to_json(value: Any) -> bytes:
     """Return compact JSON; NaN and infinity, which JSON lacks, become null."""
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors=LENIENT)
 
 
 def _plain(value: Any) -> Any:

@@ -62,7 +62,6 @@ class AntminerDriver:
                 commands=self._commands(),
                 board_slots=tuple(board.slot for board in reading.boards),
                 fan_count=len(reading.fan_speeds_rpm),
-                rated_power_w=models.rated_power_w(reading.model),
             )
         ]
 

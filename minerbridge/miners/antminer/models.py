@@ -32,14 +32,6 @@ _SERIES = {
     "X": Series("randomx", "KH"),
     "B": Series("tensority", "H"),
 }
-#: Bitmain's nameplates, in W at the wall at 25 °C.
-_RATED_POWER_W = {
-    "S9": 1372, "T9": 1432, "L3+": 800, "S15": 1596, "T15": 1541,
-    "S17": 2520, "S17 Pro": 1975, "S17+": 2920, "T17": 2200, "T17+": 3200,
-    "S19": 3250, "S19 Pro": 3250, "S19j": 3100, "S19j Pro": 3050, "S19k Pro": 2760,
-    "S19 XP": 3010, "T19": 3150, "S21": 3500, "S21 Pro": 3510, "T21": 3610,
-    "L7": 3425, "KS3": 3188, "KS5": 3000, "KS5 Pro": 3150,
-}  # fmt: skip
 _NAME = re.compile(r"antminer\s*", re.IGNORECASE)
 _LETTERS = re.compile(r"([A-Z]+)(\d*)", re.IGNORECASE)
 #: What get_system_info of newer firmware calls them.
@@ -91,8 +83,3 @@ def algorithm(model: str | None, reported: object = None) -> str | None:
     named = _ALGORITHMS.get(str(reported).strip().lower())
     known = series(model)
     return named or (known.algorithm if known else None)
-
-
-def rated_power_w(model: str | None) -> float | None:
-    found = _RATED_POWER_W.get(_NAME.sub("", model)) if model else None
-    return None if found is None else float(found)

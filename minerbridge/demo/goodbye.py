@@ -1,0 +1,44 @@
+"""Leaves a broker as it was found."""
+
+from __future__ import annotations
+
+from minerbridge.bridge import Bridge, login_of
+from minerbridge.demo.broker import Broker
+from minerbridge.mqtt.client import MqttClient
+from minerbridge.mqtt.outbox import Outgoing
+
+WITHIN_S = 1.0
+OWN_DOCUMENTS = ("info", "diagnostics")
+OWN_STATES = ("version", "miners_offline")
+
+
+def leave(bridge: Bridge, broker: Broker) -> None:
+    """Stop the bridge; take what it left on a broker that others use away."""
+    if broker.is_private or not bridge.client.connected.is_set():
+        bridge.stop()
+        return
+    for miner_id in list(bridge.workers):
+        bridge.remove(miner_id)
+    topics = bridge.topics
+    own_id = topics.own_id("bridge")
+    gone = [topics.discovery(own_id), *(topics.bridge(name) for name in OWN_DOCUMENTS)]
+    gone += [topics.state("sensor", own_id, key) for key in OWN_STATES]
+    for topic in gone:
+        bridge.client.publish(_nothing(topic))
+    bridge.stop()
+    _empty_last(bridge, _nothing(topics.bridge("state")))
+
+
+def _empty_last(bridge: Bridge, message: Outgoing) -> None:
+    """Empty the topic that says the bridge is offline, for which it had to be gone."""
+    client = MqttClient(login_of(bridge.settings), message, lambda: None, lambda _: None)
+    client.start(lambda _: None)
+    if client.connected.wait(WITHIN_S):
+        client.publish(message)
+        client.flush(WITHIN_S)
+    client.stop()
+    client.join(WITHIN_S)
+
+
+def _nothing(topic: str) -> Outgoing:
+    return Outgoing(topic, b"", 1, retain=True)

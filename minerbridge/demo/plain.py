@@ -1,0 +1,38 @@
+"""The demo in lines, for pipes, logs and terminals without a live table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+
+from minerbridge.demo.journal import Entry
+from minerbridge.demo.rows import Row
+from minerbridge.demo.view import View
+
+HEADINGS = Row("miner", "model", "status", "hashrate", "power", "temp", "fans", "shares")
+
+
+def opening(view: View) -> list[str]:
+    lines = [view.title, f"MQTT  {view.address}"]
+    return [*lines, view.remark] if view.remark else lines
+
+
+def copies(view: View) -> list[str]:
+    lines = [text for what, line in view.copies for text in (f"{what}:", f"  {line}")]
+    return [*lines, view.advice]
+
+
+def table(view: View) -> list[str]:
+    """Return the table with columns as wide as needed."""
+    grid = [[getattr(row, one.name) for one in fields(Row)] for row in (HEADINGS, *view.rows)]
+    widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in _paired(row, widths)) for row in grid]
+    return [*(line.rstrip() for line in lines), view.total]
+
+
+def events(entries: Iterable[Entry]) -> list[str]:
+    return [f"{one.at:%H:%M:%S}  {one.miner_id}  {one.text}" for one in entries]
+
+
+def _paired(row: Sequence[str], widths: Sequence[int]) -> Iterable[tuple[str, int]]:
+    return zip(row, widths, strict=True)
