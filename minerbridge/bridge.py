@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import ssl
-import threading
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import structlog
 
 from minerbridge import __version__
 from minerbridge.answers import Answers
+from minerbridge.broker import login_of
 from minerbridge.changes import changes
-from minerbridge.errors import NotFound, SettingsError
 from minerbridge.found_miners import Discoverer
 from minerbridge.housekeeping import Duty, Housekeeping
-from minerbridge.miners.families import driver_for
 from minerbridge.miners.plan import Listener
-from minerbridge.miners.scan import Discovered
 from minerbridge.miners.worker import MinerWorker
 from minerbridge.model import CommandResult, MinerCommand, MinerProfile, MinerReading
-from minerbridge.mqtt.client import Login, MqttClient
-from minerbridge.mqtt.meters import Meter
+from minerbridge.mqtt.client import MqttClient
 from minerbridge.mqtt.outbox import Outgoing
 from minerbridge.mqtt.publisher import Presentation, Publisher
 from minerbridge.mqtt.requests import SELF_TEST, RequestDesk
 from minerbridge.mqtt.router import Destinations, Router
+from minerbridge.mqtt.self_test import SelfTest
 from minerbridge.mqtt.topics import Topics
-from minerbridge.plans import MinerSpec, login_for, specs_of
+from minerbridge.plans import login_for, specs_of
+from minerbridge.population import Population
 from minerbridge.report import diagnostics, summary
 from minerbridge.runtime import Service
 from minerbridge.settings import Settings
@@ -40,7 +33,6 @@ from minerbridge.state import FoundMiner, MinerState, Store, state_directory
 
 log = structlog.get_logger(__name__)
 
-SELF_TEST_WITHIN_S = 10.0
 STOP_WORKERS_WITHIN_S = 2.0
 FLUSH_WITHIN_S = 2.0
 
@@ -95,15 +87,16 @@ class Bridge(Listener):
             discovery.networks,
             discovery.interval_s,
             lambda f: login_for(self.settings, f),
-            self._found,
+            lambda found: self.population.found(found),
         )
-        self.workers: dict[str, MinerWorker] = {}
-        self._specs: dict[str, MinerSpec] = {}
-        self._meters: dict[str, Meter] = {}
-        self._owners: dict[str, str] = {}
+        self.population = Population(
+            self.store,
+            self.publisher,
+            self,
+            lambda: specs_of(self.settings, self.store),
+            self._subscribe,
+        )
         self._dirty: set[str] = set()
-        self._leaving: set[str] = set()
-        self._lock = threading.RLock()
         self._self_test = SelfTest()
 
     # -- start and stop ----------------------------------------------------------------------
@@ -116,11 +109,8 @@ class Bridge(Listener):
         return services + list(self.workers.values())
 
     def start(self) -> None:
-        known = set(self._wanted())
-        for miner_id in set(self.store.miners) - known:
-            self._withdraw(miner_id)
-        self.publisher.announce_bridge()
-        self._apply_specs()
+        self.population.on_thread_end = self.ended
+        self.population.apply()
         for service in self.services():
             if service not in self.workers.values():
                 service.start(self.ended)
@@ -131,12 +121,7 @@ class Bridge(Listener):
         self.housekeeping.stop()
         for clerk in self.desk.clerks:
             clerk.stop()
-        workers = list(self.workers.values())
-        for worker in workers:
-            worker.stop()
-        deadline_s = time.monotonic() + STOP_WORKERS_WITHIN_S
-        for worker in workers:
-            worker.join(deadline_s - time.monotonic())
+        self.population.stop(STOP_WORKERS_WITHIN_S, time.monotonic)
         self._save_energy()
         self._save_miners()
         self.publisher.bridge("state", "offline")
@@ -153,124 +138,38 @@ class Bridge(Listener):
                 log.warning("setting_needs_restart", section=name)
         self.settings = settings
         self.publisher.presentation = presentation_of(settings)
-        for miner_id in set(self._specs) - set(self._wanted()):
-            self.remove(miner_id)
-        self._apply_specs()
+        self.population.apply()
 
-    # -- miners come and go ------------------------------------------------------------------
+    # -- miners ------------------------------------------------------------------------------
 
-    def _wanted(self) -> dict[str, MinerSpec]:
-        return specs_of(self.settings, self.store)
+    @property
+    def workers(self) -> dict[str, MinerWorker]:
+        return self.population.workers
 
-    def _apply_specs(self) -> None:
-        with self._lock:
-            for miner_id, spec in self._wanted().items():
-                if self._specs.get(miner_id) != spec:
-                    self._start_worker(miner_id, spec)
-            self._subscribe()
-
-    def _start_worker(self, miner_id: str, spec: MinerSpec) -> None:
-        old = self.workers.pop(miner_id, None)
-        if old is not None:
-            old.stop()
-            old.join(STOP_WORKERS_WITHIN_S)
-        meter = spec.meter()
-        if meter is not None:
-            self._meters[miner_id] = meter
-        else:
-            self._meters.pop(miner_id, None)
-        state = self.store.miners.get(miner_id, MinerState())
-        plan = spec.plan(meter.power_w if meter is not None else lambda: None)
-        energy_kwh = self.store.energy_kwh.get(miner_id)
-        driver = driver_for(spec.miner.family, spec.target())
-        worker = MinerWorker(plan, driver, self, state.profiles, energy_kwh)
-        self._specs[miner_id] = spec
-        self.workers[miner_id] = worker
-        self._owners[miner_id] = miner_id
-        for profile in state.profiles:
-            self._owners[profile.miner_id] = miner_id
-            self.publisher.profile(profile)
-        worker.start(self.ended)
-
-    def _subscribe(self) -> None:
-        ids = sorted(set(self._owners))
-        self.client.subscribe(self.router.subscriptions(ids, self._meters.values()))
+    def worker_of(self, name: str) -> MinerWorker:
+        return self.population.worker_of(name)
 
     def add(self, found: FoundMiner) -> None:
-        """Take a found miner in, now and after restarts."""
-        with self._lock:
-            self.store.save_found({**self.store.found, found.id: found})
-            self._apply_specs()
+        self.population.add(found)
 
     def remove(self, miner_id: str) -> None:
-        """Stop a miner's thread and withdraw everything that was said about it."""
-        with self._lock:
-            worker = self.workers.pop(miner_id, None)
-            if worker is not None:
-                worker.stop()
-                worker.join(STOP_WORKERS_WITHIN_S)
-            self._specs.pop(miner_id, None)
-            self._meters.pop(miner_id, None)
-            if miner_id in self.store.found:
-                rest = {k: v for k, v in self.store.found.items() if k != miner_id}
-                self.store.save_found(rest)
-            self._withdraw(miner_id)
-            self._subscribe()
+        self.population.remove(miner_id)
 
-    def _withdraw(self, miner_id: str) -> None:
-        state = self.store.miners.get(miner_id, MinerState())
-        devices = {d for d, owner in self._owners.items() if owner == miner_id}
-        for device_id in devices | set(state.announced) | {miner_id}:
-            self.publisher.withdraw(device_id)
-            self._owners.pop(device_id, None)
-        self._leaving.add(miner_id)
-        self._dirty.discard(miner_id)
+    def submit(self, command: MinerCommand) -> None:
+        self.worker_of(command.miner_id).submit(command)
 
-    def _found(self, found: Discovered) -> None:
-        """Hear of a miner on the network: a new one, or a known one at a new address."""
-        mac = found.profile.mac_address
-        for miner_id, worker in list(self.workers.items()):
-            known = {profile.mac_address for profile in worker.profiles.values()}
-            if worker.plan.host == found.host and worker.online:
-                return
-            if mac is not None and mac in known:
-                if worker.plan.host != found.host and not worker.online:
-                    self._follow(miner_id, found.host)
-                return
-        if found.miner_id not in self.workers:
-            self.publisher.event("discovered", found.miner_id, host=found.host, family=found.family)
-            log.info("miner_discovered", miner_id=found.miner_id, host=found.host)
-            self.add(FoundMiner(found.miner_id, found.host, found.family))
-
-    def _follow(self, miner_id: str, host: str) -> None:
-        log.warning("miner_moved", miner_id=miner_id, host=host)
-        with self._lock:
-            state = self.store.miners.get(miner_id, MinerState())
-            self.store.save_miner(
-                miner_id, MinerState(state.profiles, state.announced, found_at=host)
-            )
-            self._apply_specs()
+    def _subscribe(self) -> None:
+        ids, meters = self.population.device_ids(), self.population.meters.values()
+        self.client.subscribe(self.router.subscriptions(ids, meters))
 
     # -- what workers tell (Listener) --------------------------------------------------------
 
     def profile(self, profile: MinerProfile) -> None:
-        owner = self._owner_of_new(profile.miner_id)
-        if profile.miner_id not in self._owners:
-            with self._lock:
-                self._owners[profile.miner_id] = owner
-                self._subscribe()
-        self._dirty.add(owner)
+        self._dirty.add(self.population.meet(profile.miner_id))
         self.publisher.profile(profile)
 
-    def _owner_of_new(self, device_id: str) -> str:
-        """Return the worker of a device: `rig1` owns `rig1_xmrig`."""
-        if device_id in self._owners:
-            return self._owners[device_id]
-        hosts = [miner_id for miner_id in self.workers if device_id.startswith(f"{miner_id}_")]
-        return max(hosts, key=len, default=device_id)
-
     def reading(self, reading: MinerReading) -> None:
-        worker = self.workers.get(self._owners.get(reading.miner_id, ""))
+        worker = self.workers.get(self.population.owner_of(reading.miner_id))
         before = worker.previous.get(reading.miner_id) if worker is not None else None
         for kind, facts in changes(before, reading):
             self.publisher.event(kind, reading.miner_id, **facts)
@@ -300,19 +199,6 @@ class Bridge(Listener):
 
     # -- what the router hands over ----------------------------------------------------------
 
-    def worker_of(self, device_id: str) -> MinerWorker:
-        """Return the worker behind a device id or address; raise `NotFound`."""
-        worker = self.workers.get(self._owners.get(device_id, device_id))
-        if worker is None:
-            same = [w for w in self.workers.values() if w.plan.host == device_id]
-            if not same:
-                raise NotFound(f"no miner {device_id!r}")
-            worker = same[0]
-        return worker
-
-    def submit(self, command: MinerCommand) -> None:
-        self.worker_of(command.miner_id).submit(command)
-
     def _route(self, message: Any) -> None:
         self.router(message)
 
@@ -322,8 +208,7 @@ class Bridge(Listener):
         self.publisher.bridge("info", summary(self))
         self.publisher.announce_bridge()
         self._publish_own_states()
-        self._self_test.begin(time.monotonic())
-        nonce = self._self_test.nonce.encode()
+        nonce = self._self_test.begin(time.monotonic())
         self.client.publish(Outgoing(self.topics.request(SELF_TEST), nonce, 1))
         self.housekeeping.refresh_all()
 
@@ -336,7 +221,7 @@ class Bridge(Listener):
     # -- duties ------------------------------------------------------------------------------
 
     def _mark(self, device_id: str) -> None:
-        self._dirty.add(self._owners.get(device_id, device_id))
+        self._dirty.add(self.population.owner_of(device_id))
 
     def _save_miners(self) -> None:
         dirty, self._dirty = self._dirty, set()
@@ -348,10 +233,8 @@ class Bridge(Listener):
             profiles = tuple(worker.profiles.values())
             announced = {p.miner_id: self.publisher.announced(p.miner_id) for p in profiles}
             self.store.save_miner(miner_id, MinerState(profiles, announced, before.found_at))
-        if self._leaving and self.client.connected.is_set() and self.client.is_idle:
-            leaving, self._leaving = self._leaving, set()
-            for miner_id in leaving - set(self.workers):
-                self.store.forget_miner(miner_id)
+        if self.client.connected.is_set() and self.client.is_idle:
+            self.population.forget_withdrawn()
 
     def _save_energy(self) -> None:
         totals = {i: w.energy_kwh for i, w in list(self.workers.items())}
@@ -374,7 +257,7 @@ class Bridge(Listener):
         self.publisher.bridge("diagnostics", diagnostics(self))
 
     def _nonce_came(self, payload: bytes) -> None:
-        self._self_test.came(payload.decode("utf-8", "replace"))
+        self._self_test.came(payload)
 
     def _check_self_test(self) -> None:
         if self._self_test.has_failed(time.monotonic()) and self.client.connected.is_set():
@@ -392,31 +275,6 @@ class Bridge(Listener):
         return self._self_test.state
 
 
-@dataclass(slots=True)
-class SelfTest:
-    """A nonce sent through the broker: brokers grant subscriptions that their ACL then starves."""
-
-    nonce: str = ""
-    state: str = "waiting"
-    _due_s: float = 0.0
-
-    def begin(self, now_s: float) -> None:
-        self.nonce = uuid.uuid4().hex
-        self.state = "waiting"
-        self._due_s = now_s + SELF_TEST_WITHIN_S
-
-    def came(self, nonce: str) -> None:
-        if nonce == self.nonce:
-            self.state = "ok"
-
-    def has_failed(self, now_s: float) -> bool:
-        """Whether it just turned out that the nonce does not come back; true once a connection."""
-        if self.state != "waiting" or not self.nonce or now_s < self._due_s:
-            return False
-        self.state = "failed"
-        return True
-
-
 def presentation_of(settings: Settings) -> Presentation:
     return Presentation(
         discovery=settings.mqtt.discovery,
@@ -425,45 +283,3 @@ def presentation_of(settings: Settings) -> Presentation:
         read_only=frozenset(miner.id for miner in settings.miners if miner.read_only),
         all_read_only=settings.read_only,
     )
-
-
-def login_of(settings: Settings) -> Login:
-    """Return how to reach the broker; raise `SettingsError` where certificates are unreadable."""
-    mqtt = settings.mqtt
-    return Login(
-        host=mqtt.host,
-        port=mqtt.port,
-        client_id=mqtt.client_id or default_client_id(settings.site),
-        protocol=mqtt.protocol,
-        username=mqtt.username,
-        password=mqtt.password.get_secret_value() if mqtt.password else None,
-        keepalive_s=mqtt.keepalive_s,
-        tls=tls_context(settings),
-        max_message_bytes=mqtt.max_message_bytes,
-    )
-
-
-def default_client_id(site: str | None) -> str:
-    """Return an id that is the machine's own, without telling its machine id (machine-id(5))."""
-    try:
-        seed = Path("/etc/machine-id").read_text().strip()
-    except OSError:
-        seed = f"{uuid.getnode():012x}"
-    machine = hashlib.sha256(f"minerbridge {seed}".encode()).hexdigest()[:12]
-    return f"minerbridge-{machine}" + (f"-{site}" if site else "")
-
-
-def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    tls = settings.mqtt.tls
-    if tls is None:
-        return None
-    try:
-        context = ssl.create_default_context(cafile=str(tls.ca) if tls.ca else None)
-        if tls.certificate is not None:
-            context.load_cert_chain(str(tls.certificate), str(tls.key) if tls.key else None)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"mqtt.tls: {error}") from error
-    if tls.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

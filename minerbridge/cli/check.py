@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from minerbridge.bridge import tls_context
+from minerbridge.broker import tls_context
 from minerbridge.cli.run import arguments as arguments  # the same options as `run`
 from minerbridge.cli.run import settings_path
 from minerbridge.miners.families import DRIVERS

@@ -17,11 +17,10 @@ from minerbridge.demo.broker import Broker
 from minerbridge.demo.goodbye import leave
 from minerbridge.demo.house import House, settings_for
 from minerbridge.demo.journal import Journal
-from minerbridge.demo.log_file import last_words, log_kept_on_failure
+from minerbridge.demo.log_file import last_reason, log_kept_on_failure
 from minerbridge.demo.miners import kinds_wanted, running
-from minerbridge.errors import BridgeError
 
-CONNECTED_WITHIN_S = 10.0
+CONNECTED_WITHIN_S = 6.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -54,36 +53,39 @@ def run(options: argparse.Namespace) -> int:
     print("starting broker, miners and bridge …", flush=True)
     began_s = time.monotonic()
     with log_kept_on_failure() as log, ExitStack() as stack:
-        bridge = _play(options, happenings, log, stack)
-    polls = sum(worker.counters.polls for worker in bridge.workers.values())
+        journal = Journal()
+        _play(options, happenings, journal, log, stack)
     print(
-        f"ended after {time.monotonic() - began_s:.0f} s, {polls} polls and"
-        f" {bridge.journal.commands} commands; nothing is left behind"
+        f"ended after {time.monotonic() - began_s:.0f} s, {journal.readings} readings and"
+        f" {journal.commands} commands; nothing is left behind"
     )
     return 0
 
 
 def _play(
-    options: argparse.Namespace, happenings: queue.SimpleQueue[str], log: Path, stack: ExitStack
-) -> House:
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="minerbridge-demo-"))
-    broker = _broker(options, Path(folder))
+    options: argparse.Namespace,
+    happenings: queue.SimpleQueue[str],
+    journal: Journal,
+    log: Path,
+    stack: ExitStack,
+) -> None:
+    """Start everything, show it until told to stop; *stack* ends it in the reverse order."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="minerbridge-demo-")))
+    broker = _broker(options, folder)
     stack.callback(broker.stop)
     fleet = stack.enter_context(running(options.miners, options.speed))
-    bridge = House(settings_for(broker, fleet.devices, Path(folder) / "state"), Journal())
+    bridge = House(settings_for(broker, fleet.devices, folder / "state"), journal)
     bridge.ended = lambda name: happenings.put(f"the thread {name} has ended")
     bridge.start()
     stack.callback(leave, bridge, broker)
-    if not bridge.client.connected.wait(CONNECTED_WITHIN_S):
-        reason = last_words(log)
-        raise BridgeError(f"no connection to {broker.what} {broker.host}:{broker.port}: {reason}")
     end_s = time.monotonic() + (options.seconds or float("inf"))
     stage = show.Stage(bridge, broker, happenings, end_s)
+    if not stage.is_connected(CONNECTED_WITHIN_S, lambda: last_reason(log)):
+        return
     if options.plain or not show.has_table():
         show.show_lines(stage)
     else:
         show.show_table(stage)
-    return bridge
 
 
 def _broker(options: argparse.Namespace, folder: Path) -> Broker:

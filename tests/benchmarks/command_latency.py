@@ -104,8 +104,8 @@ def measure(options, port, devices):
 def report(latencies_ms):
     ordered = sorted(latencies_ms)
     p99 = ordered[int(len(ordered) * 0.99) - 1]
-    print(f"{len(ordered)} commands: median {statistics.median(ordered):.2f} ms, "
-          f"p99 {p99:.2f} ms, worst {ordered[-1]:.2f} ms from receipt to the miner's first byte")  # fmt: skip
+    print(f"{len(ordered)} commands, from receipt to the first byte at the miner:")
+    print(f"median {statistics.median(ordered):.2f}, p99 {p99:.2f}, worst {ordered[-1]:.2f} ms")
 
 
 if __name__ == "__main__":

@@ -100,8 +100,8 @@ def measure(options, pid, tap, miners):
     share = (cpu_s(pid) - before_s) / (time.monotonic() - at_s)
     diagnostics = json.loads(tap.latest["minerbridge/bridge/diagnostics"])
     print(f"CPU {share:.1%} of a core, memory {memory:.1f} -> {memory_mib(pid):.1f} MiB")
-    print(f"polls {diagnostics['polls']}, failed {diagnostics['poll_failures']}, "
-          f"latest {diagnostics['poll_late_ms_max']} ms, threads {diagnostics['threads']}")  # fmt: skip
+    for name in ("polls", "poll_failures", "read_ms_median", "poll_late_ms_max", "threads"):
+        print(f"{name} {diagnostics[name]}")
     if latencies_ms:
         ordered = sorted(latencies_ms)
         print(f"/set to result read back: median {statistics.median(ordered):.1f} ms, "

@@ -1,0 +1,181 @@
+"""Which miners run: their threads come and go with the settings, requests and discovery."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from minerbridge.errors import NotFound
+from minerbridge.miners.families import driver_for
+from minerbridge.miners.plan import Listener
+from minerbridge.miners.scan import Discovered
+from minerbridge.miners.worker import MinerWorker
+from minerbridge.mqtt.meters import Meter
+from minerbridge.mqtt.publisher import Publisher
+from minerbridge.plans import MinerSpec
+from minerbridge.state import FoundMiner, MinerState, Store
+
+log = structlog.get_logger(__name__)
+
+JOIN_WITHIN_S = 2.0
+
+
+class Population:
+    """All workers, by miner id; a device id (`rig1_xmrig`) leads to the worker of its host."""
+
+    def __init__(
+        self,
+        store: Store,
+        publisher: Publisher,
+        listener: Listener,
+        wanted: Callable[[], dict[str, MinerSpec]],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._listener = listener
+        self._wanted = wanted
+        self._on_change = on_change
+        self._lock = threading.RLock()
+        self.workers: dict[str, MinerWorker] = {}
+        self.meters: dict[str, Meter] = {}
+        self._specs: dict[str, MinerSpec] = {}
+        self._owners: dict[str, str] = {}
+        self._leaving: set[str] = set()
+        self.on_thread_end: Callable[[str], None] = lambda _: None
+
+    # -- who is who --------------------------------------------------------------------------
+
+    def device_ids(self) -> list[str]:
+        return sorted(self._owners)
+
+    def owner_of(self, device_id: str) -> str:
+        return self._owners.get(device_id, device_id)
+
+    def worker_of(self, name: str) -> MinerWorker:
+        """Return the worker behind a device id or an address; raise `NotFound`."""
+        worker = self.workers.get(self.owner_of(name))
+        if worker is None:
+            worker = next((w for w in self.workers.values() if w.plan.host == name), None)
+        if worker is None:
+            raise NotFound(f"no miner {name!r}")
+        return worker
+
+    def meet(self, device_id: str) -> str:
+        """Return the owner of a device, known or new: `rig1` owns `rig1_xmrig`."""
+        if device_id not in self._owners:
+            hosts = [name for name in self.workers if device_id.startswith(f"{name}_")]
+            with self._lock:
+                self._owners[device_id] = max(hosts, key=len, default=device_id)
+            self._on_change()
+        return self._owners[device_id]
+
+    # -- come and go -------------------------------------------------------------------------
+
+    def apply(self) -> None:
+        """Start what is wanted and does not run so; withdraw what is wanted no more."""
+        with self._lock:
+            wanted = self._wanted()
+            for miner_id in (set(self._specs) | set(self._store.miners)) - set(wanted):
+                self._end(miner_id)
+            for miner_id, spec in wanted.items():
+                if self._specs.get(miner_id) != spec:
+                    self._begin(miner_id, spec)
+            self._on_change()
+
+    def _begin(self, miner_id: str, spec: MinerSpec) -> None:
+        old = self.workers.pop(miner_id, None)
+        if old is not None:
+            old.stop()
+            old.join(JOIN_WITHIN_S)
+        meter = spec.meter()
+        self.meters.pop(miner_id, None)
+        if meter is not None:
+            self.meters[miner_id] = meter
+        state = self._store.miners.get(miner_id, MinerState())
+        plan = spec.plan(meter.power_w if meter is not None else lambda: None)
+        driver = driver_for(spec.miner.family, spec.target())
+        energy_kwh = self._store.energy_kwh.get(miner_id)
+        worker = MinerWorker(plan, driver, self._listener, state.profiles, energy_kwh)
+        self._specs[miner_id] = spec
+        self.workers[miner_id] = worker
+        self._owners[miner_id] = miner_id
+        for profile in state.profiles:
+            self._owners[profile.miner_id] = miner_id
+            self._publisher.profile(profile)
+        worker.start(self.on_thread_end)
+
+    def _end(self, miner_id: str) -> None:
+        """Stop a miner's thread and withdraw everything that was said about it."""
+        worker = self.workers.pop(miner_id, None)
+        if worker is not None:
+            worker.stop()
+            worker.join(JOIN_WITHIN_S)
+        self._specs.pop(miner_id, None)
+        self.meters.pop(miner_id, None)
+        state = self._store.miners.get(miner_id, MinerState())
+        devices = {device for device, owner in self._owners.items() if owner == miner_id}
+        for device_id in devices | set(state.announced) | {miner_id}:
+            self._publisher.withdraw(device_id)
+            self._owners.pop(device_id, None)
+        self._leaving.add(miner_id)
+
+    def forget_withdrawn(self) -> None:
+        """Drop the memory of miners that left; only once the broker has heard of it."""
+        leaving, self._leaving = self._leaving, set()
+        for miner_id in leaving - set(self.workers):
+            self._store.forget_miner(miner_id)
+
+    def stop(self, within_s: float, now_s: Callable[[], float]) -> None:
+        workers = list(self.workers.values())
+        for worker in workers:
+            worker.stop()
+        deadline_s = now_s() + within_s
+        for worker in workers:
+            worker.join(deadline_s - now_s())
+
+    # -- found miners ------------------------------------------------------------------------
+
+    def add(self, found: FoundMiner) -> None:
+        """Take a found miner in, now and after restarts."""
+        with self._lock:
+            self._store.save_found({**self._store.found, found.id: found})
+            self.apply()
+
+    def remove(self, miner_id: str) -> None:
+        """Let a miner go, a found one for good."""
+        with self._lock:
+            if miner_id in self._store.found:
+                rest = {name: one for name, one in self._store.found.items() if name != miner_id}
+                self._store.save_found(rest)
+            self._end(miner_id)
+            self._on_change()
+
+    def found(self, found: Discovered) -> None:
+        """Hear of a miner on the network: a new one, or a known one at a new address."""
+        mac = found.profile.mac_address
+        for miner_id, worker in list(self.workers.items()):
+            known = {profile.mac_address for profile in worker.profiles.values()}
+            is_there = worker.plan.host == found.host
+            if is_there and worker.online:
+                return
+            if mac is not None and mac in known:
+                if not is_there and not worker.online:
+                    self._follow(miner_id, found.host)
+                return
+        if found.miner_id not in self.workers:
+            self._publisher.event(
+                "discovered", found.miner_id, host=found.host, family=found.family
+            )
+            log.info("miner_discovered", miner_id=found.miner_id, host=found.host)
+            self.add(FoundMiner(found.miner_id, found.host, found.family))
+
+    def _follow(self, miner_id: str, host: str) -> None:
+        log.warning("miner_moved", miner_id=miner_id, host=host)
+        with self._lock:
+            state = self._store.miners.get(miner_id, MinerState())
+            moved = MinerState(state.profiles, state.announced, found_at=host)
+            self._store.save_miner(miner_id, moved)
+            self.apply()
