@@ -17,7 +17,8 @@ GATES = {
     "httpx": {"miners/http_transport.py", "rig_monitor/client.py"},
     "httpcore": {"miners/http_transport.py", "miners/http_wire.py"},
     "Crypto": {"miners/whatsminer_cipher.py", "simulator/whatsminer_cipher.py"},
-    "pydantic_settings": {"settings.py", "settings_sources.py"},
+    # The demo builds settings that no environment may change.
+    "pydantic_settings": {"settings.py", "settings_sources.py", "demo/house.py"},
 }
 
 
