@@ -30,9 +30,11 @@ def as_nobody():
         return []
     if not shutil.which("setpriv"):
         pytest.skip("setpriv (util-linux) is not installed")
-    may = ",".join(f"--{kind}=-all,+dac_read_search" for kind in ("inh-caps", "ambient-caps"))
-    user = ["--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-    return ["setpriv", *user, *may.split(",--"), "--bounding-set=-all,+dac_read_search"]
+    read_all = "-all,+dac_read_search"
+    return [
+        "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--inh-caps", read_all,
+        "--ambient-caps", read_all, "--bounding-set", read_all,
+    ]  # fmt: skip
 
 
 class Demo:
@@ -83,14 +85,14 @@ def piped(*options, prelude="pass"):
         command(*options, prelude=prelude), cwd=ROOT, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )  # fmt: skip
-    with _ended(process):
-        yield Demo(process, process.stdout.fileno())
+    assert process.stdout
+    with _ended(process), process.stdout as source:
+        yield Demo(process, source.fileno())
 
 
 @contextmanager
 def on_terminal(*options, prelude="pass", columns=120, lines=30):
     ours, theirs = pty.openpty()
-    os.environ.setdefault("TERM", "xterm")
     size = {"COLUMNS": str(columns), "LINES": str(lines), "TERM": "xterm-256color"}
     process = subprocess.Popen(
         command(*options, prelude=prelude), cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs,

@@ -280,3 +280,23 @@ def test_read_only_announces_no_controls_and_rejects_writes(house):
     config = json.loads(house.tap.latest["homeassistant/device/s19_1/config"])
     platforms = {component["platform"] for component in config["components"].values()}
     assert platforms == {"sensor", "binary_sensor"}
+
+
+def test_energy_survives_a_restart_and_never_goes_back(house):
+    plug = {"topic": "plugs/1", "max_age_s": 30}
+    miners = [house.entry(house.fleet["s19_1"], power_topic=plug)]
+    topic = "homeassistant/sensor/s19_1/energy/state"
+    house.start(miners=miners)
+    house.tap.publish("plugs/1", "3600000", retain=True)
+    house.tap.wait(lambda: (house.bridge.workers["s19_1"].energy_kwh or 0) > 0.5, "energy", 20)
+    house.stop()
+    stored = house.bridge is None and json.loads((house.state / "energy.json").read_text())
+    mark = house.tap.mark()
+
+    house.start(miners=miners)
+
+    published = house.tap.wait(
+        lambda: [p for t, p in house.tap.heard[mark:] if t == topic and p not in ("", "None")],
+        "energy",
+    )
+    assert float(published[0]) == pytest.approx(stored["content"]["s19_1"], abs=0.01)

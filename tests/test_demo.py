@@ -1,6 +1,7 @@
 """The demo: what it shows, which broker it takes, and that nothing is left of it."""
 
 import argparse
+import io
 import os
 import shlex
 import signal
@@ -8,6 +9,7 @@ import socket
 import subprocess
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -16,6 +18,7 @@ from minerbridge.demo import advice, brokers, plain
 from minerbridge.demo.broker import LOOPBACK, Broker, free_ports, is_free
 from minerbridge.demo.journal import Entry, Journal
 from minerbridge.demo.miners import kinds_wanted, running
+from minerbridge.demo.mosquitto import Mosquitto
 from minerbridge.demo.rows import DASH, Row, row, total
 from minerbridge.demo.screen import Screen
 from minerbridge.demo.table import columns_for, frame
@@ -49,9 +52,7 @@ def reading(**fields):
 
 
 def children_of(pid):
-    path = f"/proc/{pid}/task/{pid}/children"
-    with open(path) as file:
-        return [int(child) for child in file.read().split()]
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 @needs_mosquitto
@@ -70,7 +71,7 @@ def test_a_copied_line_switches_a_miner_off_and_nothing_is_left():
     assert code == 0, said
     assert said.splitlines()[-1].startswith("ended after ")
     assert left
-    assert not any(os.path.exists(f"/proc/{pid}") for pid in left)
+    assert not any(Path("/proc", pid).exists() for pid in left)
     assert is_free(port)
 
 
@@ -108,16 +109,15 @@ def retained(login):
     return subprocess.run(arguments, capture_output=True, text=True, timeout=10).stdout.split()
 
 
-def test_a_broker_that_is_not_there_is_named_with_the_reason(tmp_path):
+def test_a_broker_that_is_not_there_is_named_with_the_reason():
     with piped("--host", LOOPBACK, "--port", str(free_port()), "--miners", "1") as demo:
         code, said = demo.ends(within_s=12)
     assert code == 1
     assert "minerbridge: no connection to your broker at 127.0.0.1" in said
     assert "Connection refused" in said
-    log = said.split("The log is in ")[1].strip()
-    with open(log) as file:
-        assert "mqtt_unreachable" in file.read()
-    os.unlink(log)
+    log = Path(said.split("The log is in ")[1].strip())
+    assert "mqtt_unreachable" in log.read_text()
+    log.unlink()
 
 
 # -- broker --------------------------------------------------------------------------------------
@@ -138,15 +138,17 @@ def test_a_port_that_is_taken_is_passed_over():
 
 
 def test_a_wanted_port_that_is_taken_is_an_error(tmp_path):
-    with socket.create_server((LOOPBACK, 0)) as taken:
-        with pytest.raises(BridgeError, match="taken"):
-            brokers.started(tmp_path, taken.getsockname()[1])
+    with (
+        socket.create_server((LOOPBACK, 0)) as taken,
+        pytest.raises(BridgeError, match="taken"),
+    ):
+        brokers.started(tmp_path, taken.getsockname()[1])
 
 
 @needs_mosquitto
 def test_a_mosquitto_that_dies_says_so(tmp_path):
-    tmp_path.chmod(0o755)
-    broker = brokers.started(tmp_path, free_port())
+    broker = Mosquitto(PROGRAM, tmp_path, free_port())
+    broker.start()
     assert not broker.problem()
     broker._process.kill()
     until(broker.problem, 5, "the end is noticed")
@@ -262,7 +264,7 @@ def view(miners=3):
 
 
 def picture(width, height, miners=3, events=()):
-    console = Console(width=width, height=height, record=True, file=open(os.devnull, "w"))
+    console = Console(width=width, height=height, record=True, file=io.StringIO())
     console.print(frame(view(miners), {}, events, width, height))
     return console.export_text().splitlines()
 
@@ -286,12 +288,11 @@ def test_narrow_terminals_leave_out_what_matters_least():
 
 def test_only_changed_lines_are_drawn_again():
     """Or a selection made with the mouse would be lost before it is copied."""
-    with open(os.devnull, "w") as nowhere:
-        console = Console(width=20, height=5, file=nowhere, force_terminal=True)
-        screen = Screen(console)
-        screen.draw("same\nold")
-        with console.capture() as drawn:
-            screen.draw("same\nnew")
+    console = Console(width=20, height=5, file=io.StringIO(), force_terminal=True)
+    screen = Screen(console)
+    screen.draw("same\nold")
+    with console.capture() as drawn:
+        screen.draw("same\nnew")
     assert "new" in drawn.get()
     assert "same" not in drawn.get()
 

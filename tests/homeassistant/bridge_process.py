@@ -34,6 +34,11 @@ class BridgeProcess:
         self.process.send_signal(sig)
         return self.process.wait(10)
 
+    def assert_running(self):
+        assert self.process
+        exit_code = self.process.poll()
+        assert exit_code is None, f"exit code {exit_code}: {self.log.read_text()[-2000:]}"
+
     def forget(self, miner_id):
         """What an operator does: take the miner out of the file, reload."""
         assert self.process

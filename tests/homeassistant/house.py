@@ -84,12 +84,10 @@ class House:
         def what():
             said = self.listener.retained.get(f"minerbridge/miner/{miner_id}/availability")
             missing = self.unavailable(miner_id) or "not announced"
-            process = self.bridge.process
-            exit_code = process.poll() if process else "never started"
-            bridge = f"the bridge (exit code {exit_code}) says {said}"
-            return f"{miner_id} is available; {bridge}, unavailable are {missing}"
+            return f"{miner_id} is available; the bridge says {said}, unavailable are {missing}"
 
         def is_available():
+            self.bridge.assert_running()
             return self.enabled(miner_id) and not self.unavailable(miner_id)
 
         until(is_available, seconds, what)
