@@ -76,6 +76,7 @@ class MinerWorker(Service):
         self._last_surprise = ""
         self.online: bool | None = None
         self.readings: dict[str, MinerReading] = {}
+        #: The readings before, while the listener hears of the new ones.
         self.previous: dict[str, MinerReading] = {}
         self.counters = Counters()
 
@@ -253,6 +254,7 @@ class MinerWorker(Service):
             self.previous[reading.miner_id] = self.readings[reading.miner_id]
         self.readings[reading.miner_id] = reading
         self._listener.reading(reading)
+        self.previous.clear()
 
     def _published_energy_kwh(self) -> float | None:
         if self.stored_energy_kwh is None and self._meter.energy_kwh is not None:

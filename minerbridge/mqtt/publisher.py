@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from minerbridge.mqtt.entity import NOT_REPORTED, Entity
 from minerbridge.mqtt.outbox import Outgoing
 from minerbridge.mqtt.topics import Topics
 from minerbridge.mqtt.units import hashrate_unit
-from minerbridge.mqtt.wire import reading_json, result_json, to_json
+from minerbridge.mqtt.wire import LENIENT, reading_json, result_json, to_json
 
 log = structlog.get_logger(__name__)
 
@@ -37,22 +38,33 @@ class _Shown:
     lock: threading.Lock = field(default_factory=threading.Lock)
     profile: MinerProfile | None = None
     rows: tuple[Entity, ...] = ()
+    controls: tuple[Entity, ...] = ()
     states: dict[str, str] = field(default_factory=dict)
     reading: bytes | None = None
     availability: str | None = None
     started_at: datetime | None = None
-    discovery: bytes = b""
+    #: A digest of the discovery message: the message itself is large.
+    discovery: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """What the settings say about how miners are shown."""
+    """What the settings say about how miners are shown. *denied*: commands, by miner."""
 
     discovery: bool = True
     with_pool_users: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
     read_only: frozenset[str] = frozenset()
     all_read_only: bool = False
+    denied: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def shown(self, profile: MinerProfile) -> MinerProfile:
+        """Return *profile* with the commands for which controls are shown."""
+        if self.all_read_only or profile.miner_id in self.read_only:
+            return profile.replace(commands={})
+        denied = self.denied.get(profile.miner_id, frozenset())
+        allowed = {name: spec for name, spec in profile.commands.items() if name not in denied}
+        return profile.replace(commands=allowed) if denied else profile
 
 
 class Publisher:
@@ -72,7 +84,7 @@ class Publisher:
         self._on_announced = on_announced
         self._lock = threading.Lock()
         self._shown = {miner_id: _Shown(one) for miner_id, one in (announced or {}).items()}
-        self._macs: dict[str, str] = {}
+        self._macs: dict[str, set[str]] = {}
         self._bridge_states: dict[str, str] = {}
 
     # -- what workers tell -------------------------------------------------------------------
@@ -80,13 +92,15 @@ class Publisher:
     def profile(self, profile: MinerProfile) -> None:
         """Announce a miner, or what it has grown by."""
         shown = self._of(profile.miner_id)
-        with self._lock:
-            if profile.mac_address:
-                self._macs.setdefault(profile.mac_address, profile.miner_id)
+        rivals = self._note_mac(profile)
         with shown.lock:
             shown.profile = profile
             if shown.announced.unit is not None:
                 self._announce(shown)
+        for rival in rivals:
+            with rival.lock:
+                if rival.profile is not None and rival.announced.unit is not None:
+                    self._announce(rival)
 
     def reading(self, reading: MinerReading) -> None:
         """Publish what differs from what was published before."""
@@ -144,9 +158,9 @@ class Publisher:
     # -- anew, and away ----------------------------------------------------------------------
 
     def announce_bridge(self) -> None:
-        if self.presentation.discovery:
-            topic = self._topics.discovery(self._topics.own_id("bridge"))
-            self._send(Outgoing(topic, discovery.bridge_payload(self._topics), 1, True))
+        topic = self._topics.discovery(self._topics.own_id("bridge"))
+        body = discovery.bridge_payload(self._topics) if self.presentation.discovery else b""
+        self._send(Outgoing(topic, body, 1, True))
 
     def republish(self, miner_id: str) -> None:
         """Send everything about one miner again, whether it changed or not."""
@@ -155,7 +169,7 @@ class Publisher:
             return
         with shown.lock:
             if shown.profile is not None and shown.announced.unit is not None:
-                shown.discovery = b""
+                shown.discovery = None
                 self._announce(shown)
             self._send_availability(miner_id, shown)
             if shown.reading is not None:
@@ -178,51 +192,64 @@ class Publisher:
         """Take a miner out of Home Assistant and empty its retained topics."""
         with self._lock:
             shown = self._shown.pop(miner_id, None)
-            for mac in [mac for mac, owner in self._macs.items() if owner == miner_id]:
-                del self._macs[mac]
-        components = dict(shown.announced.components) if shown else {}
-        topics = [self._topics.discovery(miner_id), self._topics.availability(miner_id)]
-        topics.append(self._topics.reading(miner_id))
-        for component, platform in components.items():
-            self._send_empty_state(miner_id, platform, component)
-        for topic in topics:
+            for owners in self._macs.values():
+                owners.discard(miner_id)
+        of = self._topics
+        for topic in (of.discovery(miner_id), of.availability(miner_id), of.reading(miner_id)):
             self._send(Outgoing(topic, b"", 1, True))
+        for component, platform in dict(shown.announced.components if shown else {}).items():
+            self._send_empty_state(miner_id, platform, component)
         log.info("miner_withdrawn", miner_id=miner_id)
 
     # -- inside ------------------------------------------------------------------------------
 
     def row(self, miner_id: str, platform: str, key: str) -> Entity | None:
-        """Return the announced row that a set topic names."""
+        """Return the row that a set topic names; also one whose command the settings forbid."""
         shown = self._shown.get(miner_id)
-        rows = shown.rows if shown else ()
+        rows = (*shown.rows, *shown.controls) if shown else ()
         return next((row for row in rows if row.platform == platform and row.key == key), None)
 
     def _of(self, miner_id: str) -> _Shown:
         with self._lock:
             return self._shown.setdefault(miner_id, _Shown(Announced()))
 
+    def _note_mac(self, profile: MinerProfile) -> list[_Shown]:
+        """Book whose MAC this is; return the miners for which it has stopped being their own."""
+        if profile.mac_address is None:
+            return []
+        with self._lock:
+            owners = self._macs.setdefault(profile.mac_address, set())
+            if profile.miner_id in owners:
+                return []
+            owners.add(profile.miner_id)
+            others = owners - {profile.miner_id}
+            return [self._shown[other] for other in others if other in self._shown]
+
     def _announce(self, shown: _Shown) -> None:
         profile = shown.profile
         assert profile is not None
         assert shown.announced.unit is not None
         miner_id = profile.miner_id
-        shown.rows = discovery.rows_of(profile, shown.announced.unit)
+        visible = self.presentation.shown(profile)
+        shown.rows = discovery.rows_of(visible, shown.announced.unit)
+        everything = discovery.rows_of(profile, shown.announced.unit)
+        shown.controls = tuple(row for row in everything if row.control is not None)
         components = {row.component: row.platform for row in shown.rows}
         gone = {c: p for c, p in shown.announced.components.items() if c not in components}
-        if not self.presentation.discovery:
+        payload = b""  # takes out of Home Assistant what an earlier run announced
+        if self.presentation.discovery:
+            payload = discovery.miner_payload(
+                visible,
+                shown.rows,
+                gone,
+                self._topics,
+                name=self.presentation.names.get(miner_id),
+                mac_is_unique=self._macs.get(profile.mac_address or "", set()) <= {miner_id},
+            )
+        digest = hashlib.sha256(payload).digest()
+        if digest == shown.discovery:
             return
-        payload = discovery.miner_payload(
-            profile,
-            shown.rows,
-            gone,
-            self._topics,
-            name=self.presentation.names.get(miner_id),
-            mac_is_unique=self._macs.get(profile.mac_address or "") in (None, miner_id),
-            read_only=self.presentation.all_read_only or miner_id in self.presentation.read_only,
-        )
-        if payload == shown.discovery:
-            return
-        shown.discovery = payload
+        shown.discovery = digest
         self._send(Outgoing(self._topics.discovery(miner_id), payload, 1, True))
         for component, platform in gone.items():
             self._send_empty_state(miner_id, platform, component)
@@ -242,9 +269,11 @@ class Publisher:
 
     def _send_state(self, miner_id: str, row: Entity, text: str) -> None:
         topic = self._topics.state(row.platform, miner_id, row.key)
-        self._send(Outgoing(topic, text.encode(), 0, True))
+        self._send(Outgoing(topic, text.encode(errors=LENIENT), 0, True))
 
     def _send_empty_state(self, miner_id: str, platform: str, component: str) -> None:
+        if platform == "button":
+            return  # it has none
         key = component.removeprefix(f"{platform}_")
         self._send(Outgoing(self._topics.state(platform, miner_id, key), b"", 1, True))
 
