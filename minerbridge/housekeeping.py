@@ -14,6 +14,8 @@ from minerbridge.runtime import Service
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.5
+#: After the start nobody should wait a whole period for the first diagnostics.
+FIRST_WITHIN_S = 10.0
 #: How many miners are sent anew in one tick: a burst a broker takes without effort.
 REFRESH_PER_TICK = 100
 BIRTH_SPREAD_S = (5.0, 30.0)
@@ -62,7 +64,7 @@ class Housekeeping(Service):
     def run(self) -> None:
         now_s = time.monotonic()
         for duty in self._duties:
-            duty.due_s = now_s + duty.every_s
+            duty.due_s = now_s + min(duty.every_s, FIRST_WITHIN_S)
         while not self.stopping.wait(TICK_S):
             self.beat()
             self.tick(time.monotonic())
