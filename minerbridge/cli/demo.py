@@ -20,13 +20,15 @@ from minerbridge.demo.journal import Journal
 from minerbridge.demo.log_file import last_reason, log_kept_on_failure
 from minerbridge.demo.miners import kinds_wanted, running
 
-CONNECTED_WITHIN_S = 6.0
+CONNECTED_WITHIN_S = 3.5
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", metavar="BROKER", help="use this MQTT broker (default: its own)")
-    parser.add_argument("--port", type=_port, metavar="N", help="port of the broker")
+    parser.add_argument(
+        "--port", type=_port, metavar="N", help="port of the broker (default: 1883 or near it)"
+    )
     parser.add_argument("--username", metavar="U", help="user of the broker")
     parser.add_argument("--password", metavar="P", help="password of the broker")
     parser.add_argument(

@@ -23,7 +23,6 @@ class Broker:
 
     is_private: ClassVar[bool] = False
     protocol: ClassVar[Literal["auto", "3.1.1"]] = "auto"
-    remark: ClassVar[str] = ""
 
     def __init__(
         self, host: str, port: int, username: str | None = None, password: str | None = None
@@ -31,6 +30,7 @@ class Broker:
         self.host, self.port = host, port
         self.username, self.password = username, password
         self.what = "your broker"
+        self.remark = ""
 
     def start(self) -> None:
         """Return when clients may connect; raise `PortTaken` or another `BridgeError`."""

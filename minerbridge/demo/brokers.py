@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from minerbridge.demo import mosquitto
 from minerbridge.demo.broker import Broker, PortTaken, free_ports, is_free
 from minerbridge.demo.embedded import EmbeddedBroker
+from minerbridge.demo.mosquitto import Mosquitto
 from minerbridge.errors import BridgeError
 
 DEFAULT_PORT = 1883
@@ -26,13 +28,26 @@ def named(host: str, port: int | None, username: str | None, password: str | Non
 
 def started(directory: Path, wanted_port: int | None) -> Broker:
     """Start a private broker, on *wanted_port* or a free one; raise `BridgeError` without one."""
-    program = mosquitto.program()
-    if program is None and find_spec("amqtt") is None:
-        raise BridgeError(NONE_THERE)
     if wanted_port is not None and not is_free(wanted_port):
         raise BridgeError(f"port {wanted_port} is taken: another broker listens there")
+    program, has_embedded = mosquitto.program(), find_spec("amqtt") is not None
+    why_embedded = "mosquitto is not installed"
+    if program is not None:
+        try:
+            return _first(wanted_port, lambda port: Mosquitto(program, directory, port))
+        except BridgeError as error:
+            if not has_embedded:
+                raise
+            why_embedded = str(error)
+    if not has_embedded:
+        raise BridgeError(NONE_THERE)
+    return _first(wanted_port, lambda port: EmbeddedBroker(port, why_embedded))
+
+
+def _first(wanted_port: int | None, made: Callable[[int], Broker]) -> Broker:
+    """Return the first broker that gets its port."""
     for port in [wanted_port] if wanted_port is not None else islice(free_ports(), ATTEMPTS):
-        broker = mosquitto.Mosquitto(program, directory, port) if program else EmbeddedBroker(port)
+        broker = made(port)
         try:
             broker.start()
         except PortTaken:

@@ -19,12 +19,10 @@ class EmbeddedBroker(Broker):
 
     is_private: ClassVar[bool] = True
     protocol: ClassVar[Literal["auto", "3.1.1"]] = "3.1.1"
-    remark: ClassVar[str] = (
-        "mosquitto is not installed; the embedded broker stands in: MQTT 3.1.1 only, for this demo"
-    )
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, why: str) -> None:
         super().__init__(LOOPBACK, port)
+        self.remark = f"{why}: the embedded broker stands in, MQTT 3.1.1 only"
         self.what = f"embedded broker amqtt {version('amqtt')}"
         self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
         self._ready = threading.Event()

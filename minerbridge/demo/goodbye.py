@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from minerbridge.bridge import Bridge, login_of
+from minerbridge.bridge import Bridge
+from minerbridge.broker import login_of
 from minerbridge.demo.broker import Broker
 from minerbridge.mqtt.client import MqttClient
 from minerbridge.mqtt.outbox import Outgoing
@@ -26,15 +27,16 @@ def leave(bridge: Bridge, broker: Broker) -> None:
     for topic in gone:
         bridge.client.publish(_nothing(topic))
     bridge.stop()
-    _empty_last(bridge, _nothing(topics.bridge("state")))
+    _empty_last(bridge, topics.bridge("state"))
 
 
-def _empty_last(bridge: Bridge, message: Outgoing) -> None:
+def _empty_last(bridge: Bridge, topic: str) -> None:
     """Empty the topic that says the bridge is offline, for which it had to be gone."""
-    client = MqttClient(login_of(bridge.settings), message, lambda: None, lambda _: None)
+    will = Outgoing(topic, b"offline", 1, retain=True)
+    client = MqttClient(login_of(bridge.settings), will, lambda: None, lambda _: None)
     client.start(lambda _: None)
     if client.connected.wait(WITHIN_S):
-        client.publish(message)
+        client.publish(_nothing(topic))
         client.flush(WITHIN_S)
     client.stop()
     client.join(WITHIN_S)

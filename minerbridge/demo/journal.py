@@ -36,7 +36,7 @@ class Journal:
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self._statuses: dict[str, str] = {}
         self.count = 0
-        self.commands = 0
+        self.commands = self.readings = 0
         self.last: dict[str, Entry] = {}
 
     def newest(self, number: int) -> list[Entry]:
@@ -80,6 +80,7 @@ class Journal:
 
     def reading(self, before: MinerReading | None, now: MinerReading) -> None:
         """Note what changed from one reading to the next."""
+        self.readings += 1
         if before is not None and before.status != now.status:
             self.note(now.miner_id, f"{before.status} → {now.status}")
         for kind, facts in changes(before, now):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from minerbridge import logs
 from minerbridge.errors import BridgeError
+
+_REASON = re.compile(r"""\breason=('[^']*'|"[^"]*"|\S+)""")
 
 
 @contextmanager
@@ -30,6 +33,8 @@ def log_kept_on_failure() -> Iterator[Path]:
         if not is_wanted:
             raise
         raise BridgeError(f"{error}\nThe log is in {path}", code=error.code) from error
+    except BrokenPipeError:
+        raise  # nobody reads on: no failure
     except Exception:
         is_wanted = True
         print(f"minerbridge: the log is in {path}", file=sys.stderr)
@@ -39,9 +44,7 @@ def log_kept_on_failure() -> Iterator[Path]:
             path.unlink(missing_ok=True)
 
 
-def last_words(path: Path) -> str:
-    """Return the last warning or error in the log, without its time and level."""
-    lines = [
-        one for one in path.read_text("utf-8").splitlines() if "[warning" in one or "[err" in one
-    ]
-    return " ".join(lines[-1].partition("]")[2].split()) if lines else ""
+def last_reason(path: Path) -> str:
+    """Return the reason that the log gave last."""
+    reasons = _REASON.findall(path.read_text("utf-8"))
+    return str(reasons[-1]).strip("'\"") if reasons else "no answer"

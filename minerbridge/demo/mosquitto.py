@@ -22,6 +22,7 @@ allow_anonymous true
 set_tcp_nodelay true
 persistence false
 log_dest stderr
+log_timestamp false
 log_type error
 log_type warning
 log_type notice

@@ -9,6 +9,7 @@ from minerbridge.demo.journal import Entry
 from minerbridge.demo.rows import Row
 from minerbridge.demo.view import View
 
+MOST_ROWS = 40
 HEADINGS = Row("miner", "model", "status", "hashrate", "power", "temp", "fans", "shares")
 
 
@@ -23,11 +24,14 @@ def copies(view: View) -> list[str]:
 
 
 def table(view: View) -> list[str]:
-    """Return the table with columns as wide as needed."""
-    grid = [[getattr(row, one.name) for one in fields(Row)] for row in (HEADINGS, *view.rows)]
+    """Return the table with columns as wide as needed; of many miners only the first."""
+    shown = (HEADINGS, *view.rows[:MOST_ROWS])
+    grid = [[getattr(row, one.name) for one in fields(Row)] for row in shown]
     widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in _paired(row, widths)) for row in grid]
-    return [*(line.rstrip() for line in lines), view.total]
+    hidden = len(view.rows) - MOST_ROWS
+    more = [f"… and {hidden} more"] if hidden > 0 else []
+    return [*(line.rstrip() for line in lines), *more, view.total]
 
 
 def events(entries: Iterable[Entry]) -> list[str]:

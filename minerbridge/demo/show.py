@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -20,6 +20,7 @@ REFRESH_S = 0.25
 #: Between two tables in lines; the first comes when every miner has been read, or after this.
 PLAIN_TABLE_S = 10.0
 FIRST_TABLE_S = 5.0
+CONNECT_GLANCE_S = 0.05
 STOP = "stop"
 
 
@@ -44,6 +45,17 @@ class Stage:
         if problem := self.broker.problem():
             raise BridgeError(problem)
         return happening != STOP and time.monotonic() < self.end_s
+
+    def is_connected(self, within_s: float, reason: Callable[[], str]) -> bool:
+        """Wait for the broker; return False when told to stop, raise `BridgeError` in the end."""
+        deadline_s = time.monotonic() + within_s
+        while not self.bridge.client.connected.wait(CONNECT_GLANCE_S):
+            if time.monotonic() > deadline_s:
+                where = f"{self.broker.host}:{self.broker.port}"
+                raise BridgeError(f"no connection to {self.broker.what} at {where}: {reason()}")
+            if not self.goes_on():
+                return False
+        return True
 
     def view(self) -> View:
         return view_of(self.bridge, self.broker)

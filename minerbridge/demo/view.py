@@ -34,7 +34,7 @@ def view_of(bridge: House, broker: Broker) -> View:
         rows += [row(one, worker.online, known.get(one)) for one in known or [worker.plan.miner_id]]
         readings += known.values() if worker.online else []
     return View(
-        title=f"minerbridge {__version__} demo: {len(rows)} simulated miners, bridge, MQTT broker",
+        title=f"minerbridge {__version__} demo: {_counted(len(rows))}, bridge, MQTT broker",
         rows=tuple(rows),
         total=total(readings, len(rows)),
         address=advice.address(broker),
@@ -53,3 +53,7 @@ def copies(bridge: House, broker: Broker) -> tuple[tuple[str, str], ...]:
         return (watch,)
     switch = advice.switch_line(broker, bridge.topics, miner_id)
     return watch, (f"switch {miner_id} off (with ON at the end: on again)", switch)
+
+
+def _counted(number: int) -> str:
+    return f"{number} simulated miner{'s' if number > 1 else ''}"

@@ -1,0 +1,167 @@
+"""Asks a device everything that is read from its family, and keeps the replies as they came."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Literal
+
+from minerbridge.errors import MinerError, MinerLocked, MinerUnreachable
+from minerbridge.miners.antminer.web import REALM
+from minerbridge.miners.driver import Target
+from minerbridge.miners.http_reply import HttpRefused
+from minerbridge.miners.http_transport import HttpTransport
+from minerbridge.miners.identify import HTTP_PORT, RPC_PORT
+from minerbridge.miners.rpc import refused
+from minerbridge.miners.rpc_commands import QUERIES
+from minerbridge.miners.rpc_decode import decode
+from minerbridge.miners.rpc_dialects import DIALECTS
+from minerbridge.miners.tcp_transport import TcpTransport
+
+FRONT_PAGE = "/"
+JOINED = "version+summary"
+#: What Antminers tell on their pages, of either generation.
+_ANTMINER_PAGES = (
+    "get_system_info", "get_network_info", "get_miner_conf", "get_miner_status", "stats", "summary",
+    "pools", "miner_type", "get_blink_status",
+)  # fmt: skip
+_PATHS = {
+    "antminer": (*(f"/cgi-bin/{name}.cgi" for name in _ANTMINER_PAGES), "/miner_power"),
+}
+_FACTORY_LOGIN = {"antminer": ("root", "root", REALM)}
+#: The one page of the old generation that is read by a form; `get_miner_status` is its mark.
+_OLD_MARK, _OLD_BLINK = "/cgi-bin/get_miner_status.cgi", "/cgi-bin/blink.cgi"
+_BLINK_FORM = "action=onPageLoaded"
+_FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One read. *form* makes it a POST."""
+
+    over: Literal["rpc", "http"]
+    what: str
+    form: str = ""
+
+    def __str__(self) -> str:
+        if self.over == "rpc":
+            return f"RPC {self.what}"
+        return f"POST {self.what} {self.form}" if self.form else f"GET {self.what}"
+
+
+@dataclass(slots=True)
+class Recording:
+    """The replies of one device. *refused*: what it said no to, as text or HTTP status."""
+
+    replies: dict[Request, bytes] = field(default_factory=dict)
+    refused: dict[Request, bytes | int] = field(default_factory=dict)
+    joins: bool = False
+    realm: str | None = None
+
+
+def rpc_reads() -> list[str]:
+    """Return the commands that only tell something, of any dialect."""
+    plain = [name for name, spec in QUERIES.items() if not spec.parameters]
+    further = [name for one in DIALECTS for name in (*one.commands, *one.statistics)]
+    return list(dict.fromkeys([*plain, *further]))
+
+
+def record(target: Target, family: str | None) -> Recording:
+    """Ask the device at *target*; raise `MinerUnreachable` when nothing answers at all."""
+    recording = Recording()
+    silence = _record_rpc(target, recording)
+    silence = _record_pages(target, family, recording) and silence
+    if not recording.replies and not recording.refused:
+        raise silence or MinerUnreachable("nothing was answered")
+    return recording
+
+
+def _record_rpc(target: Target, recording: Recording) -> MinerError | None:
+    transport = TcpTransport(target.host, target.ports.get("rpc", RPC_PORT), target.timeout_s)
+    for command in rpc_reads():
+        request = Request("rpc", command)
+        try:
+            reply = transport.exchange(_rpc_request(command))
+        except MinerError as error:
+            if not recording.replies:
+                return error
+            continue
+        if reply.startswith(b"HTTP/"):
+            return None
+        if is_refusal(reply):
+            recording.refused[request] = reply
+        elif reply:
+            recording.replies[request] = reply
+    try:
+        recording.joins = b'"summary"' in transport.exchange(_rpc_request(JOINED))
+    except MinerError:
+        recording.joins = False
+    return None
+
+
+def _rpc_request(command: str) -> bytes:
+    return json.dumps({"command": command}, separators=(",", ":")).encode()
+
+
+def is_refusal(reply: bytes) -> bool:
+    """Whether the device says that it has no such command, or does not tell."""
+    try:
+        return refused(decode(reply)) is not None
+    except MinerError:
+        return False
+
+
+def _record_pages(target: Target, family: str | None, recording: Recording) -> MinerError | None:
+    """Ask as a visitor for the front page, and as the operator for the pages of the family."""
+    port = target.ports.get("http", HTTP_PORT)
+    visitor = HttpTransport(target.host, port, timeout_s=target.timeout_s)
+    with closing(visitor):
+        silence = _record_page(visitor, Request("http", FRONT_PAGE), recording)
+        recording.realm = visitor.realm
+    if silence is not None:
+        return silence
+    username, password, realm = _FACTORY_LOGIN.get(family or "", (None, None, ""))
+    with closing(
+        HttpTransport(
+            target.host,
+            port,
+            username=target.username or username,
+            password=password if target.password is None else target.password,
+            # The factory login is for a miner that shows it is one.
+            realm=realm if target.password is None else "",
+            timeout_s=target.timeout_s,
+        )
+    ) as operator:
+        for request in _page_requests(family, recording):
+            _record_page(operator, request, recording)
+    return None
+
+
+def _page_requests(family: str | None, recording: Recording) -> Iterator[Request]:
+    for path in _PATHS.get(family or "", ()):
+        yield Request("http", path)
+    if Request("http", _OLD_MARK) in recording.replies:
+        yield Request("http", _OLD_BLINK, _BLINK_FORM)
+
+
+def _record_page(
+    transport: HttpTransport, request: Request, recording: Recording
+) -> MinerError | None:
+    method = "POST" if request.form else "GET"
+    try:
+        reply = transport.request(
+            method, request.what, request.form.encode(), _FORM if request.form else ""
+        )
+    except MinerLocked:
+        recording.refused[request] = 401
+    except HttpRefused as error:
+        recording.refused[request] = error.status
+    except MinerUnreachable as error:
+        return error
+    except MinerError:
+        return None  # not HTTP, or not understood
+    else:
+        recording.replies[request] = reply.raw
+    return None
