@@ -25,7 +25,21 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code: 0 good, 1 failed, 2 wrong use or settings."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BridgeError as error:
+        print(f"minerbridge: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="minerbridge",
         description="Bridge between ASIC miners, MQTT, Home Assistant and energy management.",
@@ -42,18 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The simulator has a command line of its own and imports nothing of the bridge.
         return int(import_module("minerbridge.simulator.command").main(arguments[1:]))
     options = parser.parse_args(arguments)
-    try:
-        return int(import_module(f"minerbridge.cli.{COMMANDS[options.command][0]}").run(options))
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except BridgeError as error:
-        print(f"minerbridge: {error}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    return int(import_module(f"minerbridge.cli.{COMMANDS[options.command][0]}").run(options))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 Serve = Callable[[socket.socket], None]
 _SUFFIXES = (".json", ".txt", ".bin")
-_NOT_RPC = ("http", "web", "gql", "requests", "text_")
+_NOT_RPC = ("http", "web", "gql", "requests", "recording", "text_")
 _UNKNOWN = b'{"STATUS":[{"STATUS":"E","When":1,"Code":14,"Msg":"Invalid command"}],"id":1}\0'
 _UNKNOWN_IN_TEXT = b"STATUS=E,When=1,Code=14,Msg=Invalid command|\0"
 

@@ -20,12 +20,16 @@ class HttpRefused(MinerRefused):
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """One answer; header names in lower case."""
+    """One answer; header names in lower case, *raw* as it was sent."""
 
     status: int
-    text: str
+    raw: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return self.raw.decode("utf-8", "replace")
 
     def json(self) -> dict[str, Any]:
         """Return the object in the body, mended where firmware is known to write it wrong."""
-        return decode(self.text.encode("utf-8", "replace"))
+        return decode(self.raw)

@@ -159,7 +159,7 @@ class HttpTransport:
             found = {name.lower(): value for name, value in response.headers.items()}
         if found.get("content-encoding", "identity") != "identity":
             raise BadReply(f"port {self.port}: the reply is compressed, unasked")
-        return HttpReply(response.status_code, raw.decode("utf-8", "replace"), found)
+        return HttpReply(response.status_code, raw, found)
 
     def _opened(self) -> httpx.Client:
         host = f"[{self.host}]" if ":" in self.host else self.host
