@@ -37,9 +37,20 @@ def _redacted(value: Any) -> Any:
             return value
 
 
+class _StandardError:
+    """Whatever standard error is at the moment a line is written."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def set_up(level: str = "info", form: Literal["console", "json"] = "console") -> None:
     """Log to standard error at *level*; tracebacks are plain, they must not print variables."""
     render: Any
+    output: Any = _StandardError()
     if form == "json":
         render = structlog.processors.JSONRenderer()
     else:
@@ -56,11 +67,11 @@ def set_up(level: str = "info", form: Literal["console", "json"] = "console") ->
     structlog.configure(
         processors=[*processors, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=output),
         cache_logger_on_first_use=True,
     )
     # Libraries speak through logging; only what an operator must know passes, in the same form.
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=processors,

@@ -91,7 +91,9 @@ def specs_of(settings: Settings, store: Store) -> dict[str, MinerSpec]:
         try:
             miner = _miner_of(found)
         except ValidationError as error:
-            log.error("found_miner_skipped", miner_id=found.id, reason=str(error.errors()[0]["msg"]))
+            log.error(
+                "found_miner_skipped", miner_id=found.id, reason=str(error.errors()[0]["msg"])
+            )
             continue
         specs[found.id] = _spec(settings, miner, states.get(found.id, MinerState()))
     return specs

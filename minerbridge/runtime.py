@@ -171,7 +171,7 @@ def watchdog_interval_s() -> float | None:
 
 @cache
 def _adapter(shape: Any) -> TypeAdapter[Any]:
-    """Building one takes milliseconds, and every miner has a file of the same shape."""
+    """Return the one adapter of *shape*: building it takes milliseconds, miners are many."""
     return TypeAdapter(shape)
 
 

@@ -49,7 +49,7 @@ def misspelt_variables() -> list[str]:
 
     Others may share the prefix (Kubernetes sets `<SERVICE>_PORT`), so only near misses count.
     """
-    known = {"__".join(place).upper() for place in _places(Settings)}
+    known = {"__".join(place).upper() for place in places(Settings)}
     lines = []
     for variable in sorted(os.environ):
         name = variable.upper().removeprefix(PREFIX)
@@ -122,7 +122,7 @@ def _nearest(place: _Place) -> str | None:
     found = difflib.get_close_matches(name, here, n=1, cutoff=0.5)
     if found:
         return str(found[0])
-    elsewhere = {one[-1]: ".".join(one) for one in _places(Settings)}
+    elsewhere = {one[-1]: ".".join(one) for one in places(Settings)}
     found = difflib.get_close_matches(name, sorted(elsewhere), n=1, cutoff=0.75)
     return elsewhere[found[0]] if found else None
 
@@ -142,9 +142,9 @@ def _model_in(annotation: Any) -> Any:
     return None
 
 
-def _places(section: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def places(section: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     for name, field in section.model_fields.items():
         yield (*before, name)
         inner = _model_in(field.annotation)
         if inner is not None:
-            yield from _places(inner, (*before, name))
+            yield from places(inner, (*before, name))

@@ -57,9 +57,7 @@ def _host(value: str) -> str:
 def not_a_flag(value: Any, annotation: Any) -> Any:
     """Return *value* unless it is true or false where *annotation* wants something else."""
     if isinstance(value, bool) and annotation is not bool:
-        raise ValueError(
-            "true and false are not taken here (YAML reads yes, no, on and off so)"
-        )
+        raise ValueError("true and false are not taken here (YAML reads yes, no, on and off so)")
     return value
 
 

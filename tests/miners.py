@@ -2,6 +2,7 @@
 
 import dataclasses
 from datetime import UTC, datetime
+from typing import Any
 
 from minerbridge.model import (
     Board,
@@ -35,7 +36,7 @@ BOARD_VALUES = frozenset(field.name for field in dataclasses.fields(Board)) - {"
 
 
 def board(slot, **values):
-    facts = {
+    facts: dict[str, Any] = {
         "hashrate_hs": 33.3333e12,
         "chip_temperature_c": 71.26,
         "board_temperature_c": 60.04,
@@ -48,7 +49,7 @@ def board(slot, **values):
 
 def reading(miner_id="m", **values):
     """Everything a miner may report."""
-    facts = {
+    facts: dict[str, Any] = {
         "model": "Antminer S19",
         "firmware": "1.2.3",
         "mac_address": MAC,
@@ -88,7 +89,7 @@ def reading(miner_id="m", **values):
 def profile(miner_id="m", *, boards=(0, 1, 2), fans=2, **values):
     """A miner that has reported all there is and takes every command."""
     names = {field.name for field in dataclasses.fields(MinerReading)}
-    facts = {
+    facts: dict[str, Any] = {
         "manufacturer": "Bitmain",
         "model": "Antminer S19",
         "firmware": "1.2.3",

@@ -1,12 +1,15 @@
 """Log lines: no secret in them, no variables in tracebacks, one form for all."""
 
+import io
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+import structlog
 
-from minerbridge.logs import HIDDEN, redact
+from minerbridge.logs import HIDDEN, redact, set_up
 
 SCRIPT = """
 import logging, structlog
@@ -91,3 +94,14 @@ def test_what_is_logged_is_not_changed():
     assert facts == {"password": "x"}
 
 
+def test_lines_go_to_where_standard_error_is_now(monkeypatch):
+    monkeypatch.setattr(structlog, "configure", lambda **facts: kept.update(facts))
+    monkeypatch.setattr("logging.basicConfig", lambda **facts: None)
+    kept: dict[str, Any] = {}
+    set_up()
+    logger = kept["logger_factory"]()
+    for _ in range(2):
+        now = io.StringIO()
+        monkeypatch.setattr(sys, "stderr", now)
+        logger.msg("line")
+        assert now.getvalue() == "line\n"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from minerbridge import __version__
@@ -18,7 +19,25 @@ from minerbridge.mqtt.entities import (
 from minerbridge.mqtt.entity import Entity
 from minerbridge.mqtt.topics import Topics
 from minerbridge.mqtt.units import scale_of
+from minerbridge.mqtt.wire import to_json
 
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+#: With topic and packet a message stays below 65,536 bytes, which brokers and clients take.
+MAX_PAYLOAD_BYTES = 64_000
+_SHORT = {
+    "platform": "p",
+    "unique_id": "uniq_id",
+    "default_entity_id": "def_ent_id",
+    "state_topic": "stat_t",
+    "command_topic": "cmd_t",
+    "device_class": "dev_cla",
+    "state_class": "stat_cla",
+    "unit_of_measurement": "unit_of_meas",
+    "entity_category": "ent_cat",
+    "enabled_by_default": "en",
+    "suggested_display_precision": "sug_dsp_prc",
+    "icon": "ic",
+}
 ORIGIN = {"name": "minerbridge", "sw_version": __version__}
 MAIN_ATTRIBUTES = (
     "{{ {'pool': (value_json.pools | selectattr('is_active') | map(attribute='url') | first"
@@ -70,7 +89,6 @@ def miner_payload(
     *,
     name: str | None,
     mac_is_unique: bool,
-    read_only: bool = False,
 ) -> bytes:
     """Return the one retained message that announces a miner with all its entities.
 
@@ -78,7 +96,6 @@ def miner_payload(
     out would not remove them.
     """
     device_id = profile.miner_id
-    shown = [row for row in rows if row.control is None or not read_only]
     device: dict[str, Any] = {
         "identifiers": [f"minerbridge_{device_id}"],
         "name": name or " ".join(filter(None, (profile.model, device_id))),
@@ -91,8 +108,9 @@ def miner_payload(
         "serial_number": profile.serial_number,
     }
     device |= {key: value for key, value in known.items() if value}
-    if profile.ip_address:
-        device["configuration_url"] = f"http://{profile.ip_address}/"
+    page = web_page(profile.ip_address)
+    if page is not None:
+        device["configuration_url"] = page
     if profile.mac_address and mac_is_unique:
         device["connections"] = [["mac", profile.mac_address]]
     payload = {
@@ -103,29 +121,50 @@ def miner_payload(
             {"topic": topics.availability(device_id)},
         ],
         "availability_mode": "all",
-        "components": {row.component: component(row, device_id, topics, profile) for row in shown}
+        "components": {row.component: component(row, device_id, topics, profile) for row in rows}
         | {name: {"platform": platform} for name, platform in gone.items()},
     }
-    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+    body = to_json(payload)
+    return body if len(body) <= MAX_PAYLOAD_BYTES else to_json(_compact(payload))
 
 
-BRIDGE_COMPONENTS: dict[str, dict[str, Any]] = {
-    "binary_sensor_online": {
-        "platform": "binary_sensor",
+def _compact(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the components in Home Assistant's abbreviations, without what only old ones need."""
+    components = {
+        name: {_SHORT.get(key, key): value for key, value in one.items() if key != "object_id"}
+        for name, one in payload["components"].items()
+    }
+    return {**payload, "components": components}
+
+
+def web_page(address: str | None) -> str | None:
+    """Return the address of a miner's page; None where Home Assistant would refuse it."""
+    if not address:
+        return None
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return f"http://{address}/" if _HOST_NAME.fullmatch(address) else None
+    if ip.is_unspecified:
+        return None
+    return f"http://[{ip}]/" if ip.version == 6 else f"http://{ip}/"
+
+
+#: (platform, key): traits. `online` reads the will, so it needs no availability.
+BRIDGE_COMPONENTS: dict[tuple[str, str], dict[str, Any]] = {
+    ("binary_sensor", "online"): {
         "name": "Online",
         "device_class": "connectivity",
         "entity_category": "diagnostic",
         "payload_on": "online",
         "payload_off": "offline",
     },
-    "sensor_version": {
-        "platform": "sensor",
+    ("sensor", "version"): {
         "name": "Version",
         "entity_category": "diagnostic",
         "icon": "mdi:tag",
     },
-    "sensor_miners_offline": {
-        "platform": "sensor",
+    ("sensor", "miners_offline"): {
         "name": "Miners offline",
         "state_class": "measurement",
         "icon": "mdi:lan-disconnect",
@@ -136,23 +175,21 @@ BRIDGE_COMPONENTS: dict[str, dict[str, Any]] = {
 def bridge_payload(topics: Topics) -> bytes:
     """Return the message that announces the bridge itself, the parent of all miners."""
     device_id = topics.own_id("bridge")
-    components = {}
-    for name, traits in BRIDGE_COMPONENTS.items():
-        platform, _, key = name.partition("_") if name.startswith("sensor") else (
-            "binary_sensor", "_", "online"
-        )  # fmt: skip
-        is_online = key == "online"
-        components[name] = {
-            **traits,
-            "unique_id": f"minerbridge_{device_id}_{name}",
+    components: dict[str, dict[str, Any]] = {}
+    for (platform, key), traits in BRIDGE_COMPONENTS.items():
+        entity = {
+            "platform": platform,
+            "unique_id": f"minerbridge_{device_id}_{platform}_{key}",
             "default_entity_id": f"{platform}.{device_id}_{key}",
             "object_id": f"{device_id}_{key}",
-            "state_topic": topics.bridge("state")
-            if is_online
-            else topics.state(platform, device_id, key),
+            **traits,
         }
-        if not is_online:
-            components[name]["availability"] = [{"topic": topics.bridge("state")}]
+        if key == "online":
+            entity["state_topic"] = topics.bridge("state")
+        else:
+            entity["state_topic"] = topics.state(platform, device_id, key)
+            entity["availability"] = [{"topic": topics.bridge("state")}]
+        components[f"{platform}_{key}"] = entity
     payload = {
         "device": {
             "identifiers": [f"minerbridge_{device_id}"],
@@ -164,4 +201,4 @@ def bridge_payload(topics: Topics) -> bytes:
         "origin": ORIGIN,
         "components": components,
     }
-    return json.dumps(payload, separators=(",", ":")).encode()
+    return to_json(payload)

@@ -106,7 +106,6 @@ class Router:
                 MinerCommand(miner_id, name, command_id, key, parameters, text, answer_to=answer_to)
             )
         except CommandRejected as error:
-            log.warning("command_rejected", topic=topic, reason=str(error))
             self._to.result(
                 CommandResult(
                     command_id, miner_id, key, text, "rejected", error.code, str(error),
