@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -57,6 +58,13 @@ class Bridge(Listener):
         self.publisher = Publisher(
             self.topics, self.client.publish, announced, presentation_of(settings), self._mark
         )
+        self.population = Population(
+            self.store,
+            self.publisher,
+            self,
+            lambda: specs_of(self.settings, self.store),
+            self._subscribe,
+        )
         self.answers = Answers(self)
         self.desk = RequestDesk(
             self.topics, self.client.publish, self.answers.table(), mqtt.max_message_bytes
@@ -67,7 +75,7 @@ class Bridge(Listener):
             Destinations(
                 self.publisher.row,
                 self.submit,
-                self.publisher.result,
+                self.result,
                 self._birth,
                 self._nonce_came,
             ),
@@ -76,7 +84,7 @@ class Bridge(Listener):
             [
                 Duty("save_miners", 1.0, self._save_miners),
                 Duty("self_test", 1.0, self._check_self_test),
-                Duty("energy", 60.0, self._save_energy),
+                Duty("energy", 60.0, self.population.save_energy),
                 Duty("diagnostics", 60.0, self._publish_diagnostics),
             ],
             self.publisher.miners,
@@ -89,15 +97,9 @@ class Bridge(Listener):
             lambda f: login_for(self.settings, f),
             lambda found: self.population.found(found),
         )
-        self.population = Population(
-            self.store,
-            self.publisher,
-            self,
-            lambda: specs_of(self.settings, self.store),
-            self._subscribe,
-        )
         self._dirty: set[str] = set()
         self._self_test = SelfTest()
+        self._counting = threading.Lock()
 
     # -- start and stop ----------------------------------------------------------------------
 
@@ -122,8 +124,11 @@ class Bridge(Listener):
         for clerk in self.desk.clerks:
             clerk.stop()
         self.population.stop(STOP_WORKERS_WITHIN_S, time.monotonic)
-        self._save_energy()
-        self._save_miners()
+        for save in (self.population.save_energy, self._save_miners):
+            try:
+                save()
+            except OSError as error:
+                log.error("state_not_saved", reason=str(error))
         self.publisher.bridge("state", "offline")
         if not self.client.flush(FLUSH_WITHIN_S):
             log.warning("mqtt_goodbye_not_confirmed", waiting=len(self.client.outbox))
@@ -139,6 +144,7 @@ class Bridge(Listener):
         self.settings = settings
         self.publisher.presentation = presentation_of(settings)
         self.population.apply()
+        self.housekeeping.refresh_all()
 
     # -- miners ------------------------------------------------------------------------------
 
@@ -224,34 +230,34 @@ class Bridge(Listener):
         self._dirty.add(self.population.owner_of(device_id))
 
     def _save_miners(self) -> None:
-        dirty, self._dirty = self._dirty, set()
-        for miner_id in dirty:
-            worker = self.workers.get(miner_id)
-            if worker is None:
-                continue
-            before = self.store.miners.get(miner_id, MinerState())
-            profiles = tuple(worker.profiles.values())
-            announced = {p.miner_id: self.publisher.announced(p.miner_id) for p in profiles}
-            self.store.save_miner(miner_id, MinerState(profiles, announced, before.found_at))
+        """Write down who the miners are; what cannot be written stays due."""
+        for miner_id in list(self._dirty):
+            self._dirty.discard(miner_id)
+            try:
+                self._save_miner(miner_id)
+            except OSError:
+                self._dirty.add(miner_id)
+                raise
         if self.client.connected.is_set() and self.client.is_idle:
             self.population.forget_withdrawn()
 
-    def _save_energy(self) -> None:
-        totals = {i: w.energy_kwh for i, w in list(self.workers.items())}
-        measured = {i: round(kwh, 4) for i, kwh in totals.items() if kwh is not None}
-        self.store.save_energy(measured)
-        for miner_id, kwh in measured.items():
-            worker = self.workers.get(miner_id)
-            if worker is not None:
-                worker.stored_energy_kwh = kwh
+    def _save_miner(self, miner_id: str) -> None:
+        worker = self.workers.get(miner_id)
+        if worker is not None:
+            before = self.store.miners.get(miner_id, MinerState())
+            profiles = tuple(worker.profiles.copy().values())
+            announced = {p.miner_id: self.publisher.announced(p.miner_id) for p in profiles}
+            state = MinerState(profiles, announced, before.found_at, before.moved_from)
+            self.store.save_miner(miner_id, state)
 
     def _publish_own_states(self) -> None:
         self.publisher.bridge_state("version", __version__, anew=True)
         self._publish_offline_count(anew=True)
 
     def _publish_offline_count(self, *, anew: bool = False) -> None:
-        count = sum(worker.online is False for worker in list(self.workers.values()))
-        self.publisher.bridge_state("miners_offline", str(count), anew=anew)
+        with self._counting:
+            count = sum(worker.online is False for worker in list(self.workers.values()))
+            self.publisher.bridge_state("miners_offline", str(count), anew=anew)
 
     def _publish_diagnostics(self) -> None:
         self.publisher.bridge("diagnostics", diagnostics(self))
@@ -281,5 +287,6 @@ def presentation_of(settings: Settings) -> Presentation:
         with_pool_users=settings.publish_pool_users,
         names={miner.id: miner.name for miner in settings.miners if miner.name},
         read_only=frozenset(miner.id for miner in settings.miners if miner.read_only),
+        denied={miner.id: miner.commands.deny for miner in settings.miners},
         all_read_only=settings.read_only,
     )

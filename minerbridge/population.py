@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -90,6 +90,7 @@ class Population:
         if old is not None:
             old.stop()
             old.join(JOIN_WITHIN_S)
+            self._save_energy_of({miner_id: old})
         meter = spec.meter()
         self.meters.pop(miner_id, None)
         if meter is not None:
@@ -127,6 +128,17 @@ class Population:
         leaving, self._leaving = self._leaving, set()
         for miner_id in leaving - set(self.workers):
             self._store.forget_miner(miner_id)
+
+    def save_energy(self) -> None:
+        """Write the energy totals, then let them be published."""
+        self._save_energy_of(dict(self.workers))
+
+    def _save_energy_of(self, workers: Mapping[str, MinerWorker]) -> None:
+        totals = {miner_id: worker.energy_kwh for miner_id, worker in workers.items()}
+        measured = {miner_id: round(kwh, 4) for miner_id, kwh in totals.items() if kwh is not None}
+        self._store.save_energy(measured)
+        for miner_id, kwh in measured.items():
+            workers[miner_id].stored_energy_kwh = kwh
 
     def stop(self, within_s: float, now_s: Callable[[], float]) -> None:
         workers = list(self.workers.values())
@@ -176,6 +188,7 @@ class Population:
         log.warning("miner_moved", miner_id=miner_id, host=host)
         with self._lock:
             state = self._store.miners.get(miner_id, MinerState())
-            moved = MinerState(state.profiles, state.announced, found_at=host)
+            setting = self._specs[miner_id].miner.host
+            moved = MinerState(state.profiles, state.announced, host, moved_from=setting)
             self._store.save_miner(miner_id, moved)
             self.apply()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from minerbridge.errors import MinerUnreachable, Unsupported
 from minerbridge.miners.plan import Listener
 from minerbridge.model import (
+    CommandResult,
     CommandSpec,
     Confirmation,
     Identity,
@@ -123,10 +124,10 @@ class Ear(Listener):
     """Hears a worker; each kind of news in a queue of its own."""
 
     def __init__(self):
-        self.profiles = queue.Queue()
-        self.readings = queue.Queue()
-        self.availabilities = queue.Queue()
-        self.results = queue.Queue()
+        self.profiles: queue.Queue[MinerProfile] = queue.Queue()
+        self.readings: queue.Queue[MinerReading] = queue.Queue()
+        self.availabilities: queue.Queue[tuple[str, bool, str, str]] = queue.Queue()
+        self.results: queue.Queue[CommandResult] = queue.Queue()
 
     def profile(self, profile):
         self.profiles.put(profile)

@@ -7,7 +7,7 @@ class Desk:
     """Housekeeping with a list of what it sent."""
 
     def __init__(self, miners, duties=()):
-        self.sent = []
+        self.sent: list[str] = []
         self.keeper = Housekeeping(
             list(duties), lambda: miners, self.sent.append, refresh_every_s=900
         )

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 import yaml
@@ -150,6 +151,7 @@ class DeadThreadBridge:
 
     settings = Settings()
     stopped = False
+    ended: Callable[[str], None]
 
     def services(self):
         return []

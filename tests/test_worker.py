@@ -26,6 +26,12 @@ WAIT_S = 5
 FAST = {"poll_interval_s": 0.02, "offline_after_s": 0.05}
 
 
+class HeardWorker(MinerWorker):
+    """A worker with the ear that hears it."""
+
+    ear: Ear
+
+
 @pytest.fixture
 def driver():
     return FakeDriver()
@@ -39,7 +45,7 @@ def start(driver):
     def begin(known=(), energy_kwh=None, **plan):
         ear = Ear()
         settings = Plan("m", "127.0.0.1", **{**FAST, **plan})
-        worker = MinerWorker(settings, driver, ear, known, energy_kwh)
+        worker = HeardWorker(settings, driver, ear, known, energy_kwh)
         worker.ear = ear
         worker.start(lambda name: None)
         started.append(worker)

@@ -1,12 +1,12 @@
 """An MQTT client for tests: hears everything, asks, waits for what is to come."""
 
 import json
-import queue
 import threading
 import time
 import uuid
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -19,9 +19,7 @@ class Wiretap:
         self.heard = []
         self.empty = set()
         self._changed = threading.Condition()
-        self._answers = queue.Queue()
-        self._reply_topic = f"asker/{uuid.uuid4().hex}"
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
         self._client.on_message = self._hear
         self._subscribed = threading.Event()

@@ -12,7 +12,10 @@ Verdict = tuple[Outcome, str | None, str]
 
 @dataclass(slots=True)
 class Pending:
-    """A command that was executed and has not been seen in a reading. *began_s*: monotonic."""
+    """A command that was executed and has not been seen in a reading.
+
+    *began_s*: when it was sent, by the monotonic clock; the time it waited before does not count.
+    """
 
     command: MinerCommand
     confirmation: Confirmation

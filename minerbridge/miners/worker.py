@@ -62,12 +62,15 @@ class MinerWorker(Service):
         self._listener = listener
         self._clock = clock
         self._mailbox: Mailbox[tuple[MinerCommand, float] | Query] = Mailbox()
-        self.profiles: dict[str, MinerProfile] = {profile.miner_id: profile for profile in known}
+        self.profiles: dict[str, MinerProfile] = {
+            profile.miner_id: plan.policy.narrowed(profile) for profile in known
+        }
         self._identity = next((profile.identity for profile in known), Identity())
         self._meter = EnergyMeter(3 * plan.poll_interval_s, energy_kwh)
         #: What is safe on disk: the most that may be published, lest a crash turn it back.
         self.stored_energy_kwh = energy_kwh
         self._pending: list[Pending] = []
+        self._since_s: dict[str, float] = {}
         self._in_contact = False
         self._last_good_s: float | None = None
         self._failures_in_row = 0
@@ -346,21 +349,23 @@ class MinerWorker(Service):
             self._finish(command, since_s, ("rejected", "OFFLINE", f"not sent: {error}"))
         except OutcomeUnknown as error:
             confirmation = error.confirmation or Confirmation(None, 0, "the effect")
-            self._await(Pending(command, confirmation, since_s, reply_lost=True))
+            pending = Pending(command, confirmation, self._clock(), reply_lost=True)
+            self._await(pending, since_s)
         except MinerError as error:
             self._finish(command, since_s, ("failed", error.code, str(error)))
         except Exception:
             self._finish(command, since_s, ("failed", "INTERNAL_ERROR", "see the bridge's log"))
             raise
         else:
-            self._await(Pending(command, confirmation, since_s))
+            self._await(Pending(command, confirmation, self._clock()), since_s)
 
-    def _await(self, pending: Pending) -> None:
+    def _await(self, pending: Pending, since_s: float) -> None:
         """Wait for the effect to show; nobody waits for an older command of the same key."""
-        key = pending.command.key
-        for older in [old for old in self._pending if old.command.key == key]:
+        key = self._topic_key(pending.command)
+        for older in [old for old in self._pending if self._topic_key(old.command) == key]:
             self._pending.remove(older)
             self._settle(older, SUPERSEDED)
+        self._since_s[pending.command.id] = since_s
         self._pending.append(pending)
         if pending.confirmation.seen is None:
             self._judge_pending(fresh=False)
@@ -374,8 +379,12 @@ class MinerWorker(Service):
                 self._pending.remove(pending)
                 self._settle(pending, found)
 
+    def _topic_key(self, command: MinerCommand) -> tuple[str, str]:
+        return command.miner_id, self.profiles[command.miner_id].commands[command.name].key
+
     def _settle(self, pending: Pending, found: Verdict) -> None:
-        self._finish(pending.command, pending.began_s, found)
+        since_s = self._since_s.pop(pending.command.id, pending.began_s)
+        self._finish(pending.command, since_s, found)
 
     def _finish(self, command: MinerCommand, since_s: float, found: Verdict) -> None:
         status, code, message = found

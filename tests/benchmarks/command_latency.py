@@ -5,14 +5,17 @@ python -m tests.benchmarks.command_latency --miners 200 --interval 1
 
 import argparse
 import random
+import socket
 import statistics
 import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
 import yaml
+from paho.mqtt.enums import CallbackAPIVersion
 
 from minerbridge.simulator import Fleet
 from tests.benchmarks.load import run
@@ -63,6 +66,10 @@ def timed(device):
     device.http = http
 
 
+def no_delay(_: Any, __: Any, wire: Any) -> None:
+    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 def measure(options, port, devices):
     for device in devices:
         timed(device)
@@ -77,9 +84,9 @@ def measure(options, port, devices):
         heard[message.topic] = time.monotonic()
         arrived.set()
 
-    echo = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    echo = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
     echo.on_message = hear
-    echo.on_socket_open = lambda _, __, wire: wire.setsockopt(6, 1, 1)
+    echo.on_socket_open = no_delay
     echo.connect("127.0.0.1", port)
     echo.subscribe("homeassistant/switch/+/led/set", 1)
     echo.loop_start()
