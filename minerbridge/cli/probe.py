@@ -53,24 +53,36 @@ def read_once(driver: MinerDriver) -> MinerReading:
             return enrich.with_derived(reading, None)
 
 
-def rows(profile: MinerProfile, reading: MinerReading) -> list[tuple[str, Any]]:
+def rows(profile: MinerProfile, reading: MinerReading) -> list[tuple[str, str]]:
     """Return what was reported, for people; what was not is left out."""
     unit = hashrate_unit(reading.algorithm, reading.hashrate_hs)
-    shown: list[tuple[str, Any]] = [("evidence", profile.evidence)]
+    shown = [("evidence", profile.evidence)]
     for field in dataclasses.fields(reading):
         value = getattr(reading, field.name)
         if value in (None, (), {}) or field.name in ("miner_id", "at"):
             continue
-        if field.name in ("hashrate_hs", "hashrate_average_hs"):
-            shown.append((field.name.removesuffix("_hs"), f"{value / scale_of(unit):.2f} {unit}"))
-        elif field.name in ("boards", "pools", "errors"):
-            shown += [(field.name.removesuffix("s"), _brief(item)) for item in value]
+        if field.name in ("boards", "pools", "errors"):
+            shown += [(field.name.removesuffix("s"), _brief(item, unit)) for item in value]
+        elif field.name == "details":
+            shown += [(name, _text(name, one, unit)) for name, one in value.items()]
         else:
-            shown.append((field.name, value if not isinstance(value, tuple) else list(value)))
-    shown.append(("commands", ", ".join(sorted(profile.commands)) or "none"))
+            shown.append((field.name.removesuffix("_hs"), _text(field.name, value, unit)))
+    writes = sorted(name for name, spec in profile.commands.items() if not spec.is_query)
+    shown.append(("commands", ", ".join(writes) or "none"))
     return shown
 
 
-def _brief(item: Any) -> str:
+def _brief(item: Any, unit: str) -> str:
     facts = dataclasses.asdict(item)
-    return ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
+    told = {name: value for name, value in facts.items() if value is not None}
+    return ", ".join(
+        f"{name.removesuffix('_hs')} {_text(name, value, unit)}" for name, value in told.items()
+    )
+
+
+def _text(name: str, value: Any, unit: str) -> str:
+    if name.endswith("_hs"):
+        return f"{value / scale_of(unit):.2f} {unit}"
+    if isinstance(value, float):
+        return f"{value:.2f}".rstrip("0").rstrip(".")
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
