@@ -29,6 +29,7 @@ def main():
             [sys.executable, "-m", "minerbridge", *words], stdout=subprocess.PIPE, text=True
         )
         try:
+            assert simulator.stdout is not None
             simulator.stdout.readline()
             ours_ms = ours(host, options.reads)
             theirs_ms = asyncio.run(pyasics(host, options.reads))
