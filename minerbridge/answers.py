@@ -17,6 +17,7 @@ from minerbridge.errors import (
     MinerUnreachable,
     Unsupported,
 )
+from minerbridge.miners.plan import REFRESH
 from minerbridge.miners.worker import MinerWorker
 from minerbridge.model import CommandSpec, MinerCommand, MinerProfile
 from minerbridge.mqtt.requests import Answerer
@@ -24,6 +25,9 @@ from minerbridge.request_fields import devices_of, known, named, page
 
 if TYPE_CHECKING:
     from minerbridge.bridge import Bridge
+
+#: What asks devices, which may take their time or hang.
+SLOW_REQUESTS = frozenset({"miner/details", "miner/command", "discovery/add"})
 
 
 class Answers:
@@ -62,6 +66,7 @@ class Answers:
             raise MinerUnreachable(f"{worker.plan.miner_id} has not answered yet")
         raw: dict[str, Any] = {"status": None, "config": None}
         silence: MinerUnreachable | None = None
+        worker.query(REFRESH, {})
         for part, question in (("status", "summary"), ("config", "get_miner_conf")):
             try:
                 raw[part] = self._clean(worker.query(question, {}), worker)
@@ -142,7 +147,7 @@ class Answers:
         workers = list(bridge.workers.values())
         networks = bridge.settings.discovery.networks
         return {
-            "healthy": bridge.self_test != "failed",
+            "healthy": bridge.self_test != "failed" and not bridge.housekeeping.failing,
             "mode": "direct",
             "network_cidr": str(networks[0]) if networks else None,
             "services": {
@@ -175,7 +180,7 @@ class Answers:
         command = MinerCommand(
             profile.miner_id,
             name,
-            str(document.get("id") or uuid.uuid4().hex[:12]),
+            str(document["id"]) if document.get("id") is not None else uuid.uuid4().hex[:12],
             name,
             parameters,
             parameters or None,

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from minerbridge import __version__
-from minerbridge.answers import Answers
+from minerbridge.answers import SLOW_REQUESTS, Answers
 from minerbridge.broker import login_of
 from minerbridge.changes import changes
 from minerbridge.found_miners import Discoverer
@@ -67,7 +67,11 @@ class Bridge(Listener):
         )
         self.answers = Answers(self)
         self.desk = RequestDesk(
-            self.topics, self.client.publish, self.answers.table(), mqtt.max_message_bytes
+            self.topics,
+            self.client.publish,
+            self.answers.table(),
+            mqtt.max_message_bytes,
+            SLOW_REQUESTS,
         )
         self.router = Router(
             self.topics,
@@ -83,6 +87,7 @@ class Bridge(Listener):
         self.housekeeping = Housekeeping(
             [
                 Duty("save_miners", 1.0, self._save_miners),
+                Duty("info", 2.0, self._publish_info),
                 Duty("self_test", 1.0, self._check_self_test),
                 Duty("energy", 60.0, self.population.save_energy),
                 Duty("diagnostics", 60.0, self._publish_diagnostics),
@@ -99,6 +104,7 @@ class Bridge(Listener):
         )
         self._dirty: set[str] = set()
         self._self_test = SelfTest()
+        self._info: dict[str, Any] | None = None
         self._counting = threading.Lock()
 
     # -- start and stop ----------------------------------------------------------------------
@@ -123,7 +129,7 @@ class Bridge(Listener):
         self.housekeeping.stop()
         for clerk in self.desk.clerks:
             clerk.stop()
-        self.population.stop(STOP_WORKERS_WITHIN_S, time.monotonic)
+        self.population.stop(STOP_WORKERS_WITHIN_S)
         for save in (self.population.save_energy, self._save_miners):
             try:
                 save()
@@ -138,9 +144,11 @@ class Bridge(Listener):
     def apply(self, settings: Settings) -> None:
         """Take over what changed in the settings: miners come and go without a restart."""
         fixed = ("site", "mqtt", "files", "log", "discovery", "history", "rig_monitor", "ems")
-        for name in fixed:
-            if getattr(settings, name) != getattr(self.settings, name):
+        kept = {name: getattr(self.settings, name) for name in fixed}
+        for name, value in kept.items():
+            if getattr(settings, name) != value:
                 log.warning("setting_needs_restart", section=name)
+        settings = settings.model_copy(update=kept)
         self.settings = settings
         self.publisher.presentation = presentation_of(settings)
         self.population.apply()
@@ -211,7 +219,7 @@ class Bridge(Listener):
     def _connected(self) -> None:
         self.router.connected()
         self.publisher.bridge("state", "online")
-        self.publisher.bridge("info", summary(self))
+        self._info = None
         self.publisher.announce_bridge()
         self._publish_own_states()
         nonce = self._self_test.begin(time.monotonic())
@@ -258,6 +266,13 @@ class Bridge(Listener):
         with self._counting:
             count = sum(worker.online is False for worker in list(self.workers.values()))
             self.publisher.bridge_state("miners_offline", str(count), anew=anew)
+
+    def _publish_info(self) -> None:
+        """Publish what the bridge is and has, where that changed."""
+        info = summary(self)
+        if info != self._info and self.client.connected.is_set():
+            self._info = info
+            self.publisher.bridge("info", info)
 
     def _publish_diagnostics(self) -> None:
         self.publisher.bridge("diagnostics", diagnostics(self))

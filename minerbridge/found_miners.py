@@ -14,6 +14,7 @@ from minerbridge.runtime import Service
 log = structlog.get_logger(__name__)
 
 SHORTEST_PAUSE_S = 60.0
+FIRST_AFTER_S = 15.0
 
 
 class Discoverer(Service):
@@ -38,7 +39,8 @@ class Discoverer(Service):
         self._soon = True
 
     def run(self) -> None:
-        due_s = 0.0
+        # The miners of the settings are met first, or they would be found a second time.
+        due_s = time.monotonic() + FIRST_AFTER_S
         last_s = -SHORTEST_PAUSE_S
         while not self.stopping.wait(1.0):
             now_s = time.monotonic()

@@ -49,6 +49,8 @@ class Housekeeping(Service):
         self._republish = republish
         self._refresh_every_s = refresh_every_s
         self._due: dict[str, float] = {}
+        #: What does not work at present, and why.
+        self.failing: dict[str, str] = {}
         self._all_now = False
         self._birth = False
 
@@ -93,9 +95,19 @@ class Housekeeping(Service):
                 self._due[miner] = now_s + random.uniform(soonest, latest)
         for miner in miners:
             self._due.setdefault(miner, now_s + self._refresh_every_s)
+        for gone in self._due.keys() - set(miners):
+            del self._due[gone]
 
     def _guarded(self, name: str, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception:
-            log.exception("duty_failed", duty=name)
+            self.failing.pop(name, None)
+        except OSError as error:
+            # A full disk is told once, and again when its reason changes.
+            if self.failing.get(name) != str(error):
+                log.error("duty_failed", duty=name, reason=str(error))
+            self.failing[name] = str(error)
+        except Exception as error:
+            if self.failing.get(name) != repr(error):
+                log.exception("duty_failed", duty=name)
+            self.failing[name] = repr(error)

@@ -128,7 +128,8 @@ class CommandSpec:
     *access*: "guarded" is off until `commands.allow` names it for the miner; "secret" carries a
     pool address or password and is never taken over MQTT. *topic_key*: commands that undo one
     another share it, so that a newer one supersedes a waiting older one. *is_query*: it only tells
-    something and is answered by the device's own reply.
+    something and is answered by the device's own reply. *targets*: parameters that say which of
+    several things is meant; commands to different ones do not supersede one another.
     """
 
     name: str
@@ -138,10 +139,11 @@ class CommandSpec:
     expected_s: float = 5.0
     summary: str = ""
     is_query: bool = False
+    targets: tuple[str, ...] = ()
 
-    @property
-    def key(self) -> str:
-        return self.topic_key or self.name
+    def key(self, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return what a newer command must share with a waiting one to take its place."""
+        return (self.topic_key or self.name, *(parameters.get(name) for name in self.targets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,12 @@ class Identity:
 
     mac_address: str | None = None
     serial_number: str | None = None
+
+    def is_same_as(self, other: Identity) -> bool:
+        """Whether these are certainly one device."""
+        if self.mac_address and other.mac_address:
+            return self.mac_address == other.mac_address
+        return bool(self.serial_number) and self.serial_number == other.serial_number
 
     def differs_from(self, other: Identity) -> bool:
         """Whether these are certainly two devices; what one side does not know proves nothing."""

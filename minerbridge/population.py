@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
 from minerbridge.errors import NotFound
 from minerbridge.miners.families import driver_for
 from minerbridge.miners.plan import Listener
-from minerbridge.miners.scan import Discovered
+from minerbridge.miners.scan import Discovered, addresses
 from minerbridge.miners.worker import MinerWorker
 from minerbridge.mqtt.meters import Meter
 from minerbridge.mqtt.publisher import Publisher
@@ -57,11 +58,15 @@ class Population:
     def worker_of(self, name: str) -> MinerWorker:
         """Return the worker behind a device id or an address; raise `NotFound`."""
         worker = self.workers.get(self.owner_of(name))
-        if worker is None:
-            worker = next((w for w in self.workers.values() if w.plan.host == name), None)
-        if worker is None:
+        if worker is not None:
+            return worker
+        there = {id_: one for id_, one in self.workers.items() if one.plan.host == name}
+        if not there:
             raise NotFound(f"no miner {name!r}")
-        return worker
+        if len(there) > 1:
+            ids = ", ".join(sorted(there))
+            raise NotFound(f"several miners are at {name}: name one of {ids}", code="AMBIGUOUS")
+        return next(iter(there.values()))
 
     def meet(self, device_id: str) -> str:
         """Return the owner of a device, known or new: `rig1` owns `rig1_xmrig`."""
@@ -78,18 +83,18 @@ class Population:
         """Start what is wanted and does not run so; withdraw what is wanted no more."""
         with self._lock:
             wanted = self._wanted()
-            for miner_id in (set(self._specs) | set(self._store.miners)) - set(wanted):
+            gone = (set(self._specs) | set(self._store.miners)) - set(wanted)
+            changed = {i: spec for i, spec in wanted.items() if self._specs.get(i) != spec}
+            self._stop_workers([*gone, *changed], JOIN_WITHIN_S)
+            for miner_id in gone:
                 self._end(miner_id)
-            for miner_id, spec in wanted.items():
-                if self._specs.get(miner_id) != spec:
-                    self._begin(miner_id, spec)
+            for miner_id, spec in changed.items():
+                self._begin(miner_id, spec)
             self._on_change()
 
     def _begin(self, miner_id: str, spec: MinerSpec) -> None:
         old = self.workers.pop(miner_id, None)
         if old is not None:
-            old.stop()
-            old.join(JOIN_WITHIN_S)
             self._save_energy_of({miner_id: old})
         meter = spec.meter()
         self.meters.pop(miner_id, None)
@@ -109,11 +114,8 @@ class Population:
         worker.start(self.on_thread_end)
 
     def _end(self, miner_id: str) -> None:
-        """Stop a miner's thread and withdraw everything that was said about it."""
-        worker = self.workers.pop(miner_id, None)
-        if worker is not None:
-            worker.stop()
-            worker.join(JOIN_WITHIN_S)
+        """Withdraw everything that was said about a miner whose thread was stopped."""
+        self.workers.pop(miner_id, None)
         self._specs.pop(miner_id, None)
         self.meters.pop(miner_id, None)
         state = self._store.miners.get(miner_id, MinerState())
@@ -140,19 +142,24 @@ class Population:
         for miner_id, kwh in measured.items():
             workers[miner_id].stored_energy_kwh = kwh
 
-    def stop(self, within_s: float, now_s: Callable[[], float]) -> None:
-        workers = list(self.workers.values())
+    def stop(self, within_s: float) -> None:
+        self._stop_workers(list(self.workers), within_s)
+
+    def _stop_workers(self, miner_ids: Iterable[str], within_s: float) -> None:
+        """Tell all of them first, then wait for all together: hanging ones must not add up."""
+        workers = [self.workers[name] for name in miner_ids if name in self.workers]
         for worker in workers:
             worker.stop()
-        deadline_s = now_s() + within_s
+        deadline_s = time.monotonic() + within_s
         for worker in workers:
-            worker.join(deadline_s - now_s())
+            worker.join(deadline_s - time.monotonic())
 
     # -- found miners ------------------------------------------------------------------------
 
     def add(self, found: FoundMiner) -> None:
         """Take a found miner in, now and after restarts."""
         with self._lock:
+            self._store.save_ignored(self._store.ignored - {found.id})
             self._store.save_found({**self._store.found, found.id: found})
             self.apply()
 
@@ -162,6 +169,8 @@ class Population:
             if miner_id in self._store.found:
                 rest = {name: one for name, one in self._store.found.items() if name != miner_id}
                 self._store.save_found(rest)
+                self._store.save_ignored(self._store.ignored | {miner_id})
+            self._stop_workers([miner_id], JOIN_WITHIN_S)
             self._end(miner_id)
             self._on_change()
 
@@ -170,13 +179,14 @@ class Population:
         mac = found.profile.mac_address
         for miner_id, worker in list(self.workers.items()):
             known = {profile.mac_address for profile in worker.profiles.values()}
-            is_there = worker.plan.host == found.host
-            if is_there and worker.online:
-                return
             if mac is not None and mac in known:
-                if not is_there and not worker.online:
+                if addresses(worker.plan.host).isdisjoint({found.host}) and not worker.online:
                     self._follow(miner_id, found.host)
                 return
+        # An address of the settings belongs to its miner, met or not.
+        claimed = set().union(*(addresses(w.plan.host) for w in self.workers.values()))
+        if found.host in claimed or found.miner_id in self._store.ignored:
+            return
         if found.miner_id not in self.workers:
             self._publisher.event(
                 "discovered", found.miner_id, host=found.host, family=found.family

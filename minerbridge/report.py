@@ -62,6 +62,7 @@ def diagnostics(bridge: Bridge) -> dict[str, Any]:
             "dropped": bridge.client.outbox.dropped,
             "requests_arrive": bridge.self_test,
         },
+        "failing": dict(bridge.housekeeping.failing),
         "threads": threading.active_count(),
         "memory_mib": memory_mib(),
         "worst": [_row(worker) for worker in _worst(workers)],

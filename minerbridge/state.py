@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,9 +60,11 @@ class Store:
         self.directory = directory
         self._energy = StateFile[dict[str, float]](directory / "energy.json", dict[str, float])
         self._found = StateFile[list[FoundMiner]](directory / "found.json", list[FoundMiner])
+        self._ignored = StateFile[list[str]](directory / "ignored.json", list[str])
         self._lock = threading.Lock()
         self.energy_kwh: dict[str, float] = self._energy.load() or {}
         self.found: dict[str, FoundMiner] = {one.id: one for one in self._found.load() or []}
+        self.ignored: frozenset[str] = frozenset(self._ignored.load() or ())
         self.miners: dict[str, MinerState] = {}
         for path in sorted((directory / "miners").glob("*.json")):
             state = self._file(path.stem).load()
@@ -93,6 +95,13 @@ class Store:
             if merged != self.energy_kwh:
                 self._energy.save(merged)
                 self.energy_kwh = merged
+
+    def save_ignored(self, ignored: Collection[str]) -> None:
+        """Remember which found miners were sent away, so that no scan brings them back."""
+        with self._lock:
+            if set(ignored) != self.ignored:
+                self._ignored.save(sorted(ignored))
+                self.ignored = frozenset(ignored)
 
     def save_found(self, found: Mapping[str, FoundMiner]) -> None:
         with self._lock:

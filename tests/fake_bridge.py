@@ -56,6 +56,7 @@ class FakeBridge:
         self.removed: list[Any] = []
         self.events: list[Any] = []
         self.scan_ended = threading.Event()
+        self.housekeeping = SimpleNamespace(failing={})
         self.discoverer = SimpleNamespace(stopping=threading.Event())
         self.publisher = SimpleNamespace(
             presentation=Presentation(names={"m": "Garage"}), event=self._event

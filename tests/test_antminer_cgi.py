@@ -99,20 +99,17 @@ def test_an_empty_status_page_tells_nothing(page):
     assert status_page.parse(page, None) == {"boards": (), "pools": ()}
 
 
-FAULT = Fault("fans:1", "lost")
-
-
 @pytest.mark.parametrize(
-    ("hashrate_hs", "mode", "idle_s", "faults", "expected"),
+    ("hashrate_hs", "mode", "idle_s", "expected"),
     [
-        (1e12, "normal", 0, (), ("mining", True)),
-        (1e12, "sleep", 0, (), ("mining", True)),  # on its way to sleep
-        (0.0, "sleep", 9e9, (FAULT,), ("sleeping", False)),
-        (None, "sleep", 0, (), ("sleeping", False)),
-        (0.0, "normal", 60, (FAULT,), ("starting", False)),
-        (0.0, "normal", 9000, (FAULT,), ("error", False)),
-        (0.0, None, 9000, (), ("stopped", False)),
+        (1e12, "normal", 0, ("mining", True)),
+        (1e12, "sleep", 0, ("mining", True)),  # on its way to sleep
+        (0.0, "sleep", 9e9, ("sleeping", False)),
+        (None, "sleep", 0, ("sleeping", False)),
+        (0.0, "normal", 60, ("starting", False)),
+        (0.0, "normal", 9000, ("error", False)),
+        (0.0, None, 9000, ("unknown", False)),
     ],
 )
-def test_status(hashrate_hs, mode, idle_s, faults, expected):
-    assert decide(hashrate_hs, mode, idle_s, faults) == expected
+def test_status(hashrate_hs, mode, idle_s, expected):
+    assert decide(hashrate_hs, mode, idle_s) == expected

@@ -45,6 +45,7 @@ class Street:
 @pytest.fixture
 def street(mosquitto, tmp_path, monkeypatch):
     monkeypatch.setattr(found_miners, "SHORTEST_PAUSE_S", 0.0)
+    monkeypatch.setattr(found_miners, "FIRST_AFTER_S", 0.5)
     with Fleet(first_address="127.76.6.1", speed=50) as fleet:
         fleet.add("antminer_s19", 2)
         if fleet.devices[0].ports != {"rpc": 4028, "http": 80}:

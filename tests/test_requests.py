@@ -162,7 +162,7 @@ def pool(desk):
     assert ended == []
 
 
-def test_four_requests_are_worked_on_at_a_time(pool):
+def test_slow_requests_leave_a_clerk_for_the_others(pool):
     entered, go_on, done = threading.Semaphore(0), threading.Event(), threading.Semaphore(0)
 
     def wait(_):
@@ -170,12 +170,16 @@ def test_four_requests_are_worked_on_at_a_time(pool):
         assert go_on.wait(20)
         done.release()
 
-    pool._answerers = {"slow": wait}
+    quick = threading.Event()
+    pool._answerers = {"slow": wait, "quick": lambda _: quick.set()}
+    pool._slow_names = frozenset({"slow"})
     for _ in range(POOL_SIZE + 1):
         pool.take(Request("slow", b""))
 
-    assert all(entered.acquire(timeout=5) for _ in range(POOL_SIZE))
+    assert all(entered.acquire(timeout=5) for _ in range(POOL_SIZE - 1))
     assert not entered.acquire(timeout=0.05)
+    pool.take(Request("quick", b""))
+    assert quick.wait(5)
     go_on.set()
     assert all(done.acquire(timeout=5) for _ in range(POOL_SIZE + 1))
 

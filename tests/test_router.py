@@ -186,7 +186,7 @@ def test_a_kept_command_is_ignored_with_one_line_per_topic_and_connection(office
 
     assert len(logged.lines) == 2
     assert (office.commands, office.results) == ([], [])
-    assert office.desk._waiting.empty()
+    assert office.desk._queues[False].empty()
 
 
 def test_a_response_topic_goes_with_the_command_and_with_its_rejection(office, logged):
@@ -247,12 +247,12 @@ def test_a_meter_that_is_gone_is_not_heard(office):
 def test_the_nonce_comes_back_and_is_not_answered(office):
     office.hears("minerbridge/bridge/request/selftest", "abc")
     assert office.nonces == [b"abc"]
-    assert office.desk._waiting.empty()
+    assert office.desk._queues[False].empty()
 
 
 def test_a_request_goes_to_the_desk(office):
     office.hears(REQUEST, '{"id": "7"}', response_topic="my/answers", correlation=b"\x01")
-    office.desk.serve(office.desk.next())
+    office.desk.serve(office.desk.next(slow=False))
     assert [message.topic for message in office.sent] == [
         "minerbridge/bridge/response/miners",
         "my/answers",

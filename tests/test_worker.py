@@ -352,3 +352,31 @@ def test_questions_are_answered_by_the_device(start):
     assert worker.query("version", {})["version"] == "1"
     with pytest.raises(Unsupported):
         worker.query("nonsense", {})
+
+
+def test_a_device_that_hides_who_it_is_gets_no_command(start, driver):
+    worker = online(start())
+    driver.mac_address = None
+
+    worker.submit(command("stop"))
+
+    answer = result(worker)
+    assert (answer.status, answer.code) == ("rejected", "WRONG_DEVICE")
+    assert driver.executed == []
+
+
+def test_a_reading_from_another_device_is_not_published(start, driver):
+    worker = online(start(poll_interval_s=0.05))
+    driver.mac_address = "02:00:00:00:00:99"
+
+    assert worker.ear.availabilities.get(timeout=WAIT_S)[1:3] == (False, "WRONG_DEVICE")
+    assert {one.mac_address for one in list(worker.ear.readings.queue)} == {MAC}
+
+
+def test_an_offline_miner_is_not_asked_questions(start, driver):
+    worker = online(start())
+    driver.failure = MinerUnreachable("gone")
+    assert worker.ear.availabilities.get(timeout=WAIT_S)[1] is False
+
+    with pytest.raises(MinerUnreachable, match="offline"):
+        worker.query("version", {})

@@ -25,6 +25,7 @@ from minerbridge.mqtt.wire import result_json
 def arguments(parser: argparse.ArgumentParser) -> None:
     device.arguments(parser)
     parser.add_argument("command_name", metavar="COMMAND", help="'list' shows what there is")
+    parser.add_argument("--yes", action="store_true", help="really send a guarded command")
     parser.add_argument("parameters", nargs="*", metavar="key=value")
 
 
@@ -46,6 +47,12 @@ def run(options: argparse.Namespace) -> int:
                 reply = driver.query(options.command_name, parameters)
                 print(json.dumps(reply, indent=2))
                 return 0
+            if spec.access == "guarded" and not options.yes:
+                print(
+                    f"{spec.name} can lose the miner its settings or its network: add --yes",
+                    file=sys.stderr,
+                )
+                return 1
             result = execute(driver, profile, options.command_name, parameters)
     except MinerError as error:
         print(f"{options.host}: {error}", file=sys.stderr)

@@ -34,6 +34,9 @@ def run(options: argparse.Namespace) -> int:
     except MinerError as error:
         print(f"{options.host}: {error}", file=sys.stderr)
         return 1
+    for name in ("web_problem", "rpc_problem"):
+        if name in reading.details:
+            print(f"{options.host}: {reading.details[name]}", file=sys.stderr)
     if options.json:
         print(json.dumps(json.loads(reading_json(reading, with_pool_users=True)), indent=2))
     else:

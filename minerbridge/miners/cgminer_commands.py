@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from minerbridge.errors import MinerLocked, MinerRefused, OutcomeUnknown, Unsupported
+from minerbridge.errors import (
+    BadReply,
+    MinerLocked,
+    MinerRefused,
+    MinerUnreachable,
+    OutcomeUnknown,
+    Unsupported,
+)
 from minerbridge.miners.cgminer_reading import read_pools
 from minerbridge.miners.commands import check_parameters
 from minerbridge.miners.driver import PoolLogin, Target
@@ -130,20 +137,32 @@ class CgminerCommands:
         logins = self._profiles[name]
         if not logins:
             raise Unsupported(f"pool profile {name} has no pools")
+        is_sent = False
         for login in logins:
             if _slot(self._pools(), login) is None:
                 given = {"url": login.url, "user": login.user, "password": login.password}
                 self._write("addpool", parameter_text("addpool", given))
-        slot = _slot(self._pools(), logins[0])
+                is_sent = True
+        seen = _has_pool(logins[0], active=True)
+        confirmation = Confirmation(
+            seen, spec.expected_s, f"the first pool of profile {name} is active"
+        )
+        try:
+            slot = _slot(self._pools(), logins[0])
+        except (MinerUnreachable, BadReply) as error:
+            if not is_sent:
+                raise
+            lost = OutcomeUnknown(f"pools were added, then: {error}")
+            lost.confirmation = confirmation
+            raise lost from error
         if slot is None:
             raise MinerRefused(f"the miner did not take the first pool of profile {name}")
-        seen = _has_pool(logins[0], active=True)
         try:
             self._write("switchpool", str(slot))
         except OutcomeUnknown:
             if self._client.was_interrupted:
                 raise
-        return Confirmation(seen, spec.expected_s, f"the first pool of profile {name} is active")
+        return confirmation
 
     def _pools(self) -> tuple[Pool, ...]:
         return read_pools(self._client.ask("pools"))

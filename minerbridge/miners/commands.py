@@ -43,6 +43,9 @@ def check(parameter: Parameter, value: Any) -> Any:
         case "choice":
             text = str(value)
             if text not in parameter.choices:
+                if parameter.name == "profile":
+                    # What was sent instead of a name may be the pool's login.
+                    raise InvalidValue(f"profile: not {describe(parameter)}")
                 raise _wrong(parameter, value)
             return text
         case "text":

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 
 from minerbridge.miners.driver import PoolLogin
 from minerbridge.model import MinerProfile, MinerReading, Pool
 
+_LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
 #: Reading fields that decide which entities exist; identity and bookkeeping do not.
 _NOT_VALUES = frozenset(
     {"miner_id", "at", "family", "model", "firmware", "mac_address", "serial_number",
      "hostname", "ip_address", "boards", "fan_speeds_rpm", "cpu", "gpus", "details"}
 )  # fmt: skip
 _VALUES = tuple(f.name for f in dataclasses.fields(MinerReading) if f.name not in _NOT_VALUES)
+
+
+def without_logins(reading: MinerReading) -> MinerReading:
+    """Take user and password out of pool addresses that carry them."""
+    if not any("@" in (pool.url or "") for pool in reading.pools):
+        return reading
+    pools = tuple(
+        dataclasses.replace(pool, url=_LOGIN.sub("", pool.url) if pool.url else None)
+        for pool in reading.pools
+    )
+    return reading.replace(pools=pools)
 
 
 def with_power(

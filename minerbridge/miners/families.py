@@ -10,11 +10,13 @@ from minerbridge.miners.antminer import AntminerDriver
 from minerbridge.miners.cgminer import CgminerDriver
 from minerbridge.miners.driver import DriverFactory, MinerDriver, ReadSteps, Target
 from minerbridge.miners.identify import Found, identify
+from minerbridge.miners.whatsminer import WhatsminerDriver
 from minerbridge.model import Confirmation, Identity, MinerCommand, MinerProfile
 
 DRIVERS: Mapping[str, DriverFactory] = {
     "antminer": AntminerDriver,
     "cgminer": CgminerDriver,
+    "whatsminer": WhatsminerDriver,
 }
 
 #: Families that can at least be read as cgminer: their commands are other, their RPC is not.

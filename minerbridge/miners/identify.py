@@ -53,6 +53,7 @@ _ANYTHING = "an RPC of the cgminer family (version reply says 'STATUS')"
 _MARKS: tuple[tuple[str, str, str], ...] = (
     ('"UPFREQ COMPLETE"', "whatsminer", "WhatsMiner"),
     ('"FACTORY GHS"', "whatsminer", "WhatsMiner"),
+    ("SOCKET CONNECT FAILED", "whatsminer", "WhatsMiner without its mining program"),
     ("VNISH", "vnish", "Vnish firmware"),
     ('"TYPE":"ANTMINER', "antminer", "Antminer"),
     ('"TYPE": "ANTMINER', "antminer", "Antminer"),

@@ -42,6 +42,10 @@ class Counters:
     last_error: str | None = None
 
 
+#: The question that is answered by a poll.
+REFRESH = ""
+
+
 @dataclass(slots=True)
 class Query:
     """A question for the device itself, asked by another thread that waits for *answer*."""

@@ -14,6 +14,8 @@ _DEVICE = Parameter("device", "integer", 0, 999)
 _OPTION = Parameter("option", "text", maximum=100)
 _VALUE = Parameter("value", "text", maximum=500, required=False)
 
+_AIMS = ("pool", "device", "option", "url")
+
 
 def _spec(
     name: str,
@@ -23,7 +25,10 @@ def _spec(
     topic_key: str = "",
     expected_s: float = 5.0,
 ) -> CommandSpec:
-    return CommandSpec(name, parameters, access, topic_key, expected_s, summary)
+    # Of two switches the newer counts; what is done to different pools or devices all counts.
+    aims = () if name == "switchpool" else _AIMS
+    targets = tuple(one.name for one in parameters if one.name in aims)
+    return CommandSpec(name, parameters, access, topic_key, expected_s, summary, targets=targets)
 
 
 def _queries(*specs: CommandSpec) -> dict[str, CommandSpec]:

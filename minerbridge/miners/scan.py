@@ -50,6 +50,15 @@ def addresses_of(networks: Iterable[IPv4Network]) -> list[str]:
     return list(dict.fromkeys(hosts))
 
 
+def addresses(host: str) -> set[str]:
+    """Return the IPv4 addresses of *host*, a name or an address; nothing where it has none."""
+    try:
+        found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
+    except OSError:
+        return {host}
+    return {str(entry[4][0]) for entry in found}
+
+
 def answers(host: str, ports: Iterable[int] = PORTS) -> bool:
     """Whether any of *ports* accepts a connection; the first that does is enough."""
     for port in ports:

@@ -25,7 +25,7 @@ from minerbridge.miners.commands import check_parameters
 from minerbridge.miners.confirm import Pending, Verdict, verdict
 from minerbridge.miners.driver import MinerDriver
 from minerbridge.miners.energy import EnergyMeter
-from minerbridge.miners.plan import Counters, Listener, Plan, Query
+from minerbridge.miners.plan import REFRESH, Counters, Listener, Plan, Query
 from minerbridge.model import (
     CommandResult,
     Confirmation,
@@ -72,6 +72,7 @@ class MinerWorker(Service):
         self._pending: list[Pending] = []
         self._since_s: dict[str, float] = {}
         self._in_contact = False
+        self._is_verified = False
         self._last_good_s: float | None = None
         self._failures_in_row = 0
         self._read_next = False
@@ -110,8 +111,9 @@ class MinerWorker(Service):
         if not trusted:
             self.plan.policy.permit(spec, command.miner_id)
         ready = replace(command, parameters=check_parameters(spec, command.parameters))
+        key = (command.miner_id, spec.key(ready.parameters))
         try:
-            replaced = self._mailbox.post((ready, self._clock()), (command.miner_id, spec.key))
+            replaced = self._mailbox.post((ready, self._clock()), key)
         except MailboxClosed:
             raise CommandRejected("the bridge is stopping", code="STOPPING") from None
         if isinstance(replaced, tuple):
@@ -119,6 +121,8 @@ class MinerWorker(Service):
 
     def query(self, name: str, parameters: Mapping[str, Any], timeout_s: float = 15.0) -> Any:
         """Ask the device a read-only question and wait for its own answer; raise `BridgeError`."""
+        if self.online is False:
+            raise MinerUnreachable(f"{self.plan.miner_id} is offline")
         query = Query(name, parameters)
         try:
             self._mailbox.post(query)
@@ -210,15 +214,15 @@ class MinerWorker(Service):
         try:
             self._ensure_contact()
             readings = self._read()
+            if readings is None:
+                return  # a command waits; it is followed by a read of its own
+            self.counters.read_s = self._clock() - began_s
+            for reading in readings:
+                self._publish(reading)
         except MinerError as error:
             if not self.stopping.is_set():
                 self._failed(error)
             return
-        if readings is None:
-            return  # a command waits; it is followed by a read of its own
-        self.counters.read_s = self._clock() - began_s
-        for reading in readings:
-            self._publish(reading)
         self._succeeded()
         self._judge_pending(fresh=True)
 
@@ -239,12 +243,15 @@ class MinerWorker(Service):
             self._is_reading = False
 
     def _publish(self, reading: MinerReading) -> None:
+        plan = self.plan
         if reading.miner_id not in self.profiles:
             for profile in self._driver.contact():
                 self._know(profile)
-        plan = self.plan
+        if reading.miner_id == plan.miner_id:
+            self._compare(Identity(reading.mac_address, reading.serial_number))
         if reading.algorithm is None and plan.algorithm is not None:
             reading = reading.replace(algorithm=plan.algorithm)
+        reading = enrich.without_logins(reading)
         reading = enrich.with_power(reading, plan.metered_power_w(), plan.rated_power_w)
         self._meter.add(reading.power_w, self._clock())
         reading = enrich.with_derived(reading, self._published_energy_kwh())
@@ -270,10 +277,21 @@ class MinerWorker(Service):
             return
         for profile in self._driver.contact():
             self._compare(profile.identity)
+            self._compare_family(profile)
             self._know(enrich.merged(self.profiles.get(profile.miner_id), profile))
         self._in_contact = True
 
+    def _refuse_stranger(self) -> None:
+        """Let no command go to a device that does not say what the known one said of itself."""
+        known = self._identity.mac_address or self._identity.serial_number
+        if known and not self._is_verified:
+            raise WrongDevice(
+                f"the device at {self.plan.host} does not say whether it is {known}"
+                " (is the web password right?)"
+            )
+
     def _compare(self, identity: Identity) -> None:
+        self._is_verified = self._identity.is_same_as(identity)
         if self._identity.differs_from(identity):
             self._in_contact = False
             raise WrongDevice(
@@ -285,6 +303,14 @@ class MinerWorker(Service):
             self._identity.mac_address or identity.mac_address,
             self._identity.serial_number or identity.serial_number,
         )
+
+    def _compare_family(self, profile: MinerProfile) -> None:
+        """Take new firmware on the same device, but no device of another kind in its place."""
+        before = self.profiles.get(profile.miner_id)
+        known = self._identity.mac_address or self._identity.serial_number
+        is_other = before is not None and before.family != profile.family
+        if is_other and known and not self._is_verified:
+            raise WrongDevice(f"a {profile.family} answers at {self.plan.host} instead of {known}")
 
     def _know(self, profile: MinerProfile) -> None:
         profile = self.plan.policy.narrowed(profile)
@@ -321,6 +347,12 @@ class MinerWorker(Service):
 
     def _run_query(self, query: Query) -> None:
         try:
+            if query.name == REFRESH:
+                self._poll()
+                if self._failures_in_row:
+                    raise MinerUnreachable(self.counters.last_error or "no answer")
+                query.answer.set_result(None)
+                return
             self._ensure_contact()
             query.answer.set_result(self._driver.query(query.name, query.parameters))
         except BridgeError as error:
@@ -336,6 +368,7 @@ class MinerWorker(Service):
         try:
             self._ensure_contact()
             self._compare(self._driver.identity())
+            self._refuse_stranger()
         except MinerError as error:
             self._failed(error)
             code = "OFFLINE" if isinstance(error, MinerUnreachable) else error.code
@@ -379,8 +412,9 @@ class MinerWorker(Service):
                 self._pending.remove(pending)
                 self._settle(pending, found)
 
-    def _topic_key(self, command: MinerCommand) -> tuple[str, str]:
-        return command.miner_id, self.profiles[command.miner_id].commands[command.name].key
+    def _topic_key(self, command: MinerCommand) -> tuple[str, tuple[Any, ...]]:
+        spec = self.profiles[command.miner_id].commands[command.name]
+        return command.miner_id, spec.key(command.parameters)
 
     def _settle(self, pending: Pending, found: Verdict) -> None:
         since_s = self._since_s.pop(pending.command.id, pending.began_s)

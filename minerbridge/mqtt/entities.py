@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any, get_args
 
-from minerbridge.model import Board, MinerProfile, MinerReading, Pool, Status
+from minerbridge.model import Board, MinerProfile, MinerReading, Parameter, Pool, Status
 from minerbridge.mqtt.entity import (
     CELSIUS,
     COUNTED,
@@ -17,6 +18,7 @@ from minerbridge.mqtt.entity import (
     ONE_DECIMAL,
     RARE,
     WATTS,
+    Control,
     Entity,
     button,
     command_switch,
@@ -72,8 +74,36 @@ def _errors(reading: MinerReading) -> str:
     return "; ".join(f"{fault.code}: {fault.message}" for fault in reading.errors) or "none"
 
 
+def _detail(key: str) -> Callable[[MinerReading], Any]:
+    return lambda reading: reading.details.get(key)
+
+
 def _power(reading: MinerReading) -> float | None:
     return reading.power_estimated_w if reading.power_w is None else reading.power_w
+
+
+def _rare(row: Entity) -> Entity:
+    """Return *row* as a setting that Home Assistant shows only to those who ask for it."""
+    traits = {**row.traits, "entity_category": "config", "enabled_by_default": False}
+    return dataclasses.replace(row, traits=traits)
+
+
+def _setting(
+    key: str, name: str, command: str, sent: str, reported: str, icon: str, **traits: Any
+) -> Entity:
+    """Return the row of a rare number: *sent* is the parameter of *command*, *reported* a detail."""
+
+    def parameter(profile: MinerProfile) -> Parameter:
+        return profile.commands[command].parameters[0]
+
+    def ranges(profile: MinerProfile) -> dict[str, Any]:
+        return {"min": parameter(profile).minimum, "max": parameter(profile).maximum, "step": 1}
+
+    return _rare(Entity(
+        "number", key, name, _detail(reported), whole, lambda profile: command in profile.commands,
+        {"icon": icon, "mode": "box", **traits},
+        Control(lambda payload: (command, {sent: payload.strip()}), ranges),
+    ))  # fmt: skip
 
 
 # -- the rows ----------------------------------------------------------------------------------
@@ -149,6 +179,22 @@ MINER_ENTITIES: tuple[Entity, ...] = (
         "pool_profile", "Pool profile", "profile", lambda r: r.details.get("pool_profile"),
         "mdi:server-network",
     ),
+    _rare(command_switch(
+        "fast_boot", "Fast boot", _detail("fast_boot"), ("enable_btminer_fast_boot", {}),
+        ("disable_btminer_fast_boot", {}), "mdi:rocket-launch",
+    )),
+    _rare(command_switch(
+        "fast_mining", "Hash while tuning", _detail("fast_mining"),
+        ("set_fast_mining", {"fast_mining": True}), ("set_fast_mining", {"fast_mining": False}),
+        "mdi:fast-forward",
+    )),
+    _setting(
+        "target_frequency", "Target frequency", "set_target_freq", "percent", "target_frequency_percent", "mdi:sine-wave",
+        unit_of_measurement="%",
+    ),
+    _setting("tuning_speed", "Tuning speed", "adjust_upfreq_speed", "upfreq_speed", "upfreq_speed", "mdi:speedometer-slow"),
+    _rare(button("restore_power_pct", "Restore power", icon="mdi:backup-restore")),
+    _rare(button("power_limit_default", "Default power limit", icon="mdi:backup-restore")),
     button("restart", "Restart mining", device_class="restart", entity_category="config"),
     button("reboot", "Reboot", device_class="restart", entity_category="config"),
 )  # fmt: skip

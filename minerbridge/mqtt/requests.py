@@ -38,7 +38,10 @@ class Request:
 
 
 class RequestDesk:
-    """Hands requests to the pool and publishes their answers."""
+    """Hands requests to the pool and publishes their answers.
+
+    *slow*: requests that wait for devices; one clerk never takes these.
+    """
 
     def __init__(
         self,
@@ -46,30 +49,37 @@ class RequestDesk:
         send: Callable[[Outgoing], None],
         answerers: Mapping[str, Answerer],
         max_bytes: int = 65_536,
+        slow: frozenset[str] = frozenset(),
     ) -> None:
         self._topics = topics
         self._send = send
         self._answerers = answerers
         self._max_bytes = max_bytes
-        self._waiting: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._slow_names = slow
+        # Apart, so that hanging miners never delay what is answered from memory.
+        self._queues: dict[bool, queue.SimpleQueue[Request | None]] = {
+            is_slow: queue.SimpleQueue() for is_slow in (False, True)
+        }
         self.clerks = [Clerk(self, number) for number in range(1, POOL_SIZE + 1)]
 
     def take(self, request: Request) -> None:
         """Queue *request*; refuse it at once when too many wait."""
-        if self._waiting.qsize() >= MAX_WAITING:
+        waiting = self._queues[request.name in self._slow_names]
+        if waiting.qsize() >= MAX_WAITING:
             error = BridgeError("too many requests are waiting", code="RATE_LIMITED")
             self._answer(request, _id_of(request.payload), error=error)
             return
-        self._waiting.put(request)
+        waiting.put(request)
 
-    def next(self) -> Request | None:
+    def next(self, *, slow: bool) -> Request | None:
         try:
-            return self._waiting.get(timeout=1.0)
+            return self._queues[slow].get(timeout=1.0)
         except queue.Empty:
             return None
 
     def nudge(self) -> None:
-        self._waiting.put(None)
+        for waiting in self._queues.values():
+            waiting.put(None)
 
     def serve(self, request: Request) -> None:
         """Work out and publish the one answer of *request*."""
@@ -122,10 +132,11 @@ class Clerk(Service):
     def __init__(self, desk: RequestDesk, number: int) -> None:
         super().__init__(f"requests-{number}")
         self._desk = desk
+        self._is_slow = number > 1
 
     def run(self) -> None:
         while not self.stopping.is_set():
-            request = self._desk.next()
+            request = self._desk.next(slow=self._is_slow)
             if request is None:
                 continue
             try:

@@ -21,6 +21,7 @@ from minerbridge.mqtt.topics import Topics
 
 log = structlog.get_logger(__name__)
 MAX_COMMAND_BYTES = 4096
+MAX_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ class Router:
         command_id, text = uuid.uuid4().hex[:12], ""
         answer_to = self._answer_to(message)
         try:
-            command_id, text = parse_command(message.payload, command_id)
+            command_id = id_of(message.payload, command_id)
+            text = parse_command(message.payload)
             row = self._to.row(miner_id, platform, key)
             if row is None or row.control is None:
                 raise Unsupported(f"{platform}/{key} takes no commands on {miner_id}")
@@ -108,7 +110,7 @@ class Router:
         except CommandRejected as error:
             self._to.result(
                 CommandResult(
-                    command_id, miner_id, key, text, "rejected", error.code, str(error),
+                    command_id, miner_id, key, text[:MAX_SHOWN], "rejected", error.code, str(error),
                     datetime.now(UTC), 0.0, answer_to,
                 )
             )  # fmt: skip
@@ -120,8 +122,24 @@ class Router:
         return topic, message.correlation
 
 
-def parse_command(payload: bytes, fallback_id: str) -> tuple[str, str]:
-    """Return the id and the value of a command: plain text, or `{"value": …, "id": …}`."""
+def id_of(payload: bytes, fallback: str) -> str:
+    """Return the id a command carries, whatever else is wrong with it; else *fallback*."""
+    if len(payload) > MAX_COMMAND_BYTES or not payload.lstrip().startswith(b"{"):
+        return fallback
+    try:
+        command_id = json.loads(payload).get("id")
+    except (ValueError, RecursionError):
+        return fallback
+    if command_id is None:
+        return fallback
+    is_id = isinstance(command_id, str | int) and not isinstance(command_id, bool)
+    if not is_id or len(str(command_id)) > MAX_ID_LENGTH:
+        raise InvalidValue("id is not a short text")
+    return str(command_id)
+
+
+def parse_command(payload: bytes) -> str:
+    """Return the value of a command: plain text, or that of `{"value": …, "id": …}`."""
     if len(payload) > MAX_COMMAND_BYTES:
         raise InvalidValue(f"{len(payload)} bytes are more than {MAX_COMMAND_BYTES}")
     try:
@@ -129,20 +147,14 @@ def parse_command(payload: bytes, fallback_id: str) -> tuple[str, str]:
     except UnicodeDecodeError:
         raise InvalidValue("the payload is not text in UTF-8") from None
     if not text.lstrip().startswith("{"):
-        return fallback_id, text
+        return text
     try:
         document: Any = json.loads(text)
         value = document["value"]
     except (ValueError, KeyError, RecursionError):
         raise InvalidValue('expected a plain value or {"value": …, "id": …}') from None
-    command_id = document.get("id")
-    if command_id is None:
-        command_id = fallback_id
-    is_id = isinstance(command_id, str | int) and not isinstance(command_id, bool)
-    if not is_id or len(str(command_id)) > MAX_ID_LENGTH:
-        raise InvalidValue("id is not a short text")
     if not isinstance(value, str | int | float | bool):
         raise InvalidValue("value is neither text nor a number")
     if isinstance(value, bool):
         value = "ON" if value else "OFF"
-    return str(command_id), str(value)
+    return str(value)

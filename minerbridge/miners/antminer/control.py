@@ -6,7 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from minerbridge.errors import InvalidValue, MinerError, OutcomeUnknown, Unsupported
+from minerbridge.errors import (
+    InvalidValue,
+    MinerError,
+    MinerUnreachable,
+    OutcomeUnknown,
+    Unsupported,
+)
 from minerbridge.miners.antminer.conf import Configuration
 from minerbridge.miners.antminer.web import AntminerWeb
 from minerbridge.miners.driver import PoolLogin
@@ -31,14 +37,15 @@ class AntminerControl:
         self._web = web
         self._profiles = profiles
         self._last = last
+        self._awake_mode = "normal"
 
     def execute(self, command: MinerCommand) -> Confirmation:
         given = command.parameters
         match command.name:
             case "start":
-                return self._set_mode("normal")
+                return self._wake()
             case "stop":
-                return self._set_mode("sleep")
+                return self._sleep()
             case "power_mode":
                 return self._set_mode(given["mode"])
             case "restart":
@@ -78,6 +85,19 @@ class AntminerControl:
                 raise Unsupported(f"stock Antminer firmware has no command {name}")
         return _NEVER
 
+    def _wake(self) -> Confirmation:
+        """Leave a miner that is awake as it is; wake another in the mode it was put to sleep in."""
+        mode = self._web.configuration().mode
+        if mode is not None and mode != "sleep":
+            return _mode_seen(mode)
+        return self._set_mode(self._awake_mode)
+
+    def _sleep(self) -> Confirmation:
+        mode = self._web.configuration().mode
+        if mode is not None and mode != "sleep":
+            self._awake_mode = mode
+        return self._set_mode("sleep")
+
     def _set_mode(self, mode: str) -> Confirmation:
         configuration = self._web.configuration()
         if not configuration.can_sleep:
@@ -89,7 +109,11 @@ class AntminerControl:
         self._write(wanted, confirmation)
         if configuration.is_new and self._was_ignored(mode):
             # Some builds store the mode only when it comes as text.
-            self._write(wanted, confirmation, as_text=True)
+            try:
+                self._write(wanted, confirmation, as_text=True)
+            except MinerUnreachable:
+                # The first writing has left all the same; what came of it, readings will tell.
+                return confirmation
         return confirmation
 
     def _was_ignored(self, mode: str) -> bool:

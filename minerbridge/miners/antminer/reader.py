@@ -21,7 +21,7 @@ T = TypeVar("T")
 Fields = dict[str, Any]
 Steps = Generator[None, None, Fields]
 _SLOW_S = 60.0
-_SYSTEM_S = 600.0
+_SYSTEM_S = 60.0
 #: How long a port that let us wait, or does not let us in, is left alone while the other answers.
 _LEFT_ALONE_S = 120.0
 _SLOW_ANSWER_S = 0.4
@@ -65,6 +65,8 @@ class AntminerReader:
         """Read everything at once, whatever was left alone."""
         self.watch(0.0)
         self._slow_at_s = self._system_at_s = -1e9
+        # Whoever answered before may have been another device.
+        self._system = {}
         steps = self.steps()
         while True:
             try:
@@ -221,9 +223,7 @@ class AntminerReader:
         model = found.get("model") or system.get("model")
         found = {**system, **found, "model": model}
         mode = self.configuration.mode if self.configuration else None
-        state, is_mining = status.decide(
-            found.get("hashrate_hs"), mode, self._idle_s(found), self._faults
-        )
+        state, is_mining = status.decide(found.get("hashrate_hs"), mode, self._idle_s(found))
         if state == "sleeping":
             found = {**found, "hashrate_hs": 0.0}
         known = system.get("algorithm") or models.algorithm(model) or self._target.algorithm

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from minerbridge.model import Fault, Status
+from minerbridge.model import Status
 
 #: From power-on to full hashrate a stock miner takes up to this long.
 STARTING_S = 900.0
 
 
 def decide(
-    hashrate_hs: float | None, mode: str | None, idle_s: float, faults: Collection[Fault]
+    hashrate_hs: float | None, mode: str | None, idle_s: float
 ) -> tuple[Status, bool | None]:
     """Return the status and whether it mines; *mode* is the one set, None where unknown.
 
@@ -24,4 +22,7 @@ def decide(
         return "sleeping", False
     if idle_s < STARTING_S:
         return "starting", False
-    return ("error" if faults else "stopped"), False
+    if mode is None:
+        return "unknown", False  # asleep or broken: the web interface would tell
+    # Awake and not hashing is a fault, whether the firmware names one or not (dead pools).
+    return "error", False
