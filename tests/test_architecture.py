@@ -16,7 +16,8 @@ GATES = {
     "paho": {"mqtt/client.py", "mqtt/paho_client.py"},
     "httpx": {"miners/http_transport.py", "rig_monitor/client.py"},
     "httpcore": {"miners/http_transport.py", "miners/http_wire.py"},
-    "Crypto": {"miners/whatsminer_cipher.py", "simulator/whatsminer_cipher.py"},
+    "Crypto": {"miners/whatsminer/cipher.py", "simulator/whatsminer_cipher.py"},
+    "passlib": {"miners/whatsminer/cipher.py", "simulator/whatsminer_cipher.py"},
     # The demo builds settings that no environment may change.
     "pydantic_settings": {"settings.py", "settings_sources.py", "demo/house.py"},
 }

@@ -27,7 +27,8 @@ class Addresses:
         self._chosen: dict[int, int] = {}
 
     def place(self, default_ports: Mapping[str, int]) -> tuple[str, dict[str, int]]:
-        ports = {name: self._wanted.get(name, port) for name, port in default_ports.items()}
+        others = dict.fromkeys(default_ports, 0) if self._is_ephemeral else default_ports
+        ports = {name: self._wanted.get(name, others[name]) for name in default_ports}
         if self._is_ephemeral:
             return FALLBACK_ADDRESS, ports
         if self._own_addresses:

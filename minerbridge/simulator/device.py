@@ -54,6 +54,7 @@ class Device:
     family: ClassVar[str]
     id_prefix: ClassVar[str]
     default_ports: ClassVar[Mapping[str, int]]
+    protocols: ClassVar[Mapping[str, str]] = {}  # of ports that speak another than their name says
     credentials: ClassVar[tuple[str, str] | None] = None
     rating: ClassVar[Rating]
 

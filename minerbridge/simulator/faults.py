@@ -18,6 +18,7 @@ class Faults:
     hang: bool = False  # accepts, reads, never answers
     close: bool = False  # accepts and closes with zero bytes, as api-allow does to strangers
     truncate_after_bytes: int | None = None  # of the body, then closes
+    cut_file_after_bytes: int | None = None  # of a file taken or given, with its length; closes
     garbage: bool = False
     delay_s: float = 0.0
     wrong_password: bool = False

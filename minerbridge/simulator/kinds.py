@@ -7,9 +7,10 @@ from minerbridge.simulator.antminer_s17 import AntminerS17
 from minerbridge.simulator.antminer_s19 import AntminerS19
 from minerbridge.simulator.cgminer import Cgminer
 from minerbridge.simulator.device import Device
+from minerbridge.simulator.whatsminer import Whatsminer
 
 KINDS: dict[str, type[Device]] = {
-    one.kind: one for one in (AntminerS9, AntminerS17, AntminerS19, Cgminer)
+    one.kind: one for one in (AntminerS9, AntminerS17, AntminerS19, Cgminer, Whatsminer)
 }
 ALIASES = {"antminer": "antminer_s19", "s19": "antminer_s19", "s17": "antminer_s17",
            "s9": "antminer_s9"}  # fmt: skip

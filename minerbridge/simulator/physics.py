@@ -133,15 +133,14 @@ class Plant:
 
     # Orders
 
-    def run_from(self, at_s: float, point: Point) -> None:
+    def run_from(self, at_s: float, point: Point, ramp_s: float | None = None) -> None:
         """Bring the mining program up at *at_s*, counters zeroed, heading for *point*."""
         from_s, old = min(at_s, self.now_s), self._segment
         idle = Point(0.0, min(self.rating.sleep_power_w, point.power_w))
         delay_s = at_s - from_s + self.hash_delay_s
         self.daemon_at_s, self.is_resting = at_s, False
-        self._segment = self._settle(
-            from_s, idle, point, delay_s, self.rating.ramp_s, old.rise_at(from_s), 0.0
-        )
+        ramp_s = self.rating.ramp_s if ramp_s is None else ramp_s
+        self._segment = self._settle(from_s, idle, point, delay_s, ramp_s, old.rise_at(from_s), 0.0)
 
     def rest_from(self, at_s: float) -> None:
         """Bring the mining program up at *at_s* in sleep mode: it hashes nothing."""

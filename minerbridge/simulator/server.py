@@ -22,10 +22,17 @@ from minerbridge.simulator.http_server import HttpConnection
 from minerbridge.simulator.kinds import kind_named
 from minerbridge.simulator.physics import Clock
 from minerbridge.simulator.rpc_server import RpcConnection
+from minerbridge.simulator.whatsminer_connection import WhatsminerConnection
+from minerbridge.simulator.whatsminer_framed import FramedConnection
 
 TICK_S = 0.01  # a test's clock can only be watched, not waited for
 BACKLOG = 100
-PROTOCOLS: dict[str, type[Connection]] = {"rpc": RpcConnection, "http": HttpConnection}
+PROTOCOLS: dict[str, type[Connection]] = {
+    "rpc": RpcConnection,
+    "http": HttpConnection,
+    "whatsminer_v2": WhatsminerConnection,
+    "whatsminer_v3": FramedConnection,
+}
 
 
 class Fleet:
@@ -175,7 +182,8 @@ class Fleet:
                 connection.hang_up()
 
     async def _listen(self, device: Device, port: str) -> asyncio.Server:
-        protocol, connections = PROTOCOLS[port], self._connections[device.id]
+        protocol = PROTOCOLS[device.protocols.get(port, port)]
+        connections = self._connections[device.id]
         reserved = self._reserved.pop((device.id, port), None)
         if reserved is not None:
             reserved.close()
