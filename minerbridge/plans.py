@@ -30,6 +30,8 @@ class MinerSpec:
     offline_after_s: float
     read_only: bool
     pool_profiles: tuple[tuple[str, tuple[PoolLogin, ...]], ...] = field(repr=False)
+    firmware_dir: str | None = None
+    logs_dir: str | None = None
 
     def target(self) -> Target:
         miner = self.miner
@@ -42,7 +44,13 @@ class MinerSpec:
             ports=ports,
             algorithm=miner.algorithm,
             pool_profiles=dict(self.pool_profiles),
-            options={"api": miner.api, "encrypted_reads": miner.encrypted_reads},
+            options={
+                "api": miner.api,
+                "encrypted_reads": miner.encrypted_reads,
+                "firmware_dir": self.firmware_dir,
+                "logs_dir": self.logs_dir,
+                **miner.limits.model_dump(),
+            },
         )
 
     def plan(self, metered_power_w: Callable[[], float | None]) -> Plan:
@@ -124,6 +132,8 @@ def _spec(settings: Settings, miner: Miner, state: MinerState) -> MinerSpec:
         offline_after_s=settings.offline_after_s,
         read_only=settings.read_only or miner.read_only,
         pool_profiles=profiles,
+        firmware_dir=str(settings.files.firmware) if settings.files.firmware else None,
+        logs_dir=str(settings.files.logs) if settings.files.logs else None,
     )
 
 

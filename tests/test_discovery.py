@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from minerbridge.miners.whatsminer.names import NAMES
+from minerbridge.miners.whatsminer.table import WRITES
 from minerbridge.model import CommandSpec, Parameter
 from minerbridge.mqtt.discovery import bridge_payload, miner_payload, rows_of, web_page
 from minerbridge.mqtt.entities import MINER_ENTITIES
@@ -23,7 +25,10 @@ def announced(of, gone=None, topics=TOPICS, unit="TH/s", name=None, mac_is_uniqu
 
 
 FULL = announced(profile())
-COMPONENTS = FULL["components"] | announced(ESTIMATING)["components"]
+WHATSMINER = profile(commands={row.name: row.spec() for row in (*WRITES, *NAMES)})
+COMPONENTS = (
+    FULL["components"] | announced(ESTIMATING)["components"] | announced(WHATSMINER)["components"]
+)
 
 
 @pytest.mark.parametrize("key", COMPONENTS)

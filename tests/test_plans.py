@@ -67,7 +67,8 @@ def test_the_target_says_where_and_how_to_log_in(store):
 
     assert (target.host, target.username, target.password) == ("192.0.2.7", "u", "p")
     assert target.ports == {"http": 8080}
-    assert target.options == {"api": "v3", "encrypted_reads": True}
+    assert (target.options["api"], target.options["encrypted_reads"]) == ("v3", True)
+    assert (target.options["min_percent"], target.options["firmware_dir"]) == (50, None)
 
 
 LOGINS: dict[str, Any] = {
