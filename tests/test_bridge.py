@@ -173,7 +173,7 @@ def test_another_device_at_the_address_is_named_and_left_alone(running):
 
 def test_stopping_says_offline_and_starting_brings_everything_back(running):
     running.stop()
-    assert running.tap.latest["minerbridge/bridge/state"] == "offline"
+    running.tap.until("minerbridge/bridge/state", "offline")
     before = json.loads(running.tap.latest["homeassistant/device/s19_1/config"])
     mark = running.tap.mark()
 
