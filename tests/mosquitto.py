@@ -143,7 +143,7 @@ def brokers():
             yield start
         finally:
             for broker in started:
-                broker.stop()
+                broker.kill()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 #: Libraries that only these files may know.
 GATES = {
-    "paho": {"mqtt/client.py", "mqtt/paho_client.py"},
+    "paho": {"mqtt/paho_client.py"},
     "httpx": {"miners/http_transport.py", "rig_monitor/client.py"},
     "httpcore": {"miners/http_transport.py", "miners/http_wire.py"},
     "Crypto": {"miners/whatsminer/cipher.py", "simulator/whatsminer_cipher.py"},

@@ -167,8 +167,12 @@ def test_another_device_at_the_address_is_named_and_left_alone(running):
 
     assert (result["status"], result["code"]) == ("rejected", "WRONG_DEVICE")
     assert len(device.journal) == writes
-    event = running.tap.after(mark, "minerbridge/bridge/event")
-    assert event["type"] in ("wrong_device", "command_result")
+
+    def told():
+        events = [json.loads(p) for t, p in running.tap.heard[mark:] if t.endswith("/event")]
+        return any(event["type"] == "wrong_device" for event in events)
+
+    running.tap.wait(told, "the event wrong_device")
 
 
 def test_stopping_says_offline_and_starting_brings_everything_back(running):
