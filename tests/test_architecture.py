@@ -1,6 +1,7 @@
 """Who may import whom: rooms meet only in the door."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ GATES = {
 }
 
 
+@cache
 def imports_of(path):
     """Return the modules a file imports; `minerbridge.` is left off."""
     found = set()
