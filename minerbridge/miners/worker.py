@@ -25,6 +25,7 @@ from minerbridge.miners.commands import check_parameters
 from minerbridge.miners.confirm import Pending, Verdict, verdict
 from minerbridge.miners.driver import MinerDriver
 from minerbridge.miners.energy import EnergyMeter
+from minerbridge.miners.guard import IdentityGuard
 from minerbridge.miners.plan import REFRESH, Counters, Listener, Plan, Query
 from minerbridge.model import (
     CommandResult,
@@ -65,14 +66,14 @@ class MinerWorker(Service):
         self.profiles: dict[str, MinerProfile] = {
             profile.miner_id: plan.policy.narrowed(profile) for profile in known
         }
-        self._identity = next((profile.identity for profile in known), Identity())
+        identity = next((profile.identity for profile in known), Identity())
+        self._who = IdentityGuard(plan.host, identity)
         self._meter = EnergyMeter(3 * plan.poll_interval_s, energy_kwh)
         #: What is safe on disk: the most that may be published, lest a crash turn it back.
         self.stored_energy_kwh = energy_kwh
         self._pending: list[Pending] = []
         self._since_s: dict[str, float] = {}
         self._in_contact = False
-        self._is_verified = False
         self._last_good_s: float | None = None
         self._failures_in_row = 0
         self._read_next = False
@@ -248,7 +249,7 @@ class MinerWorker(Service):
             for profile in self._driver.contact():
                 self._know(profile)
         if reading.miner_id == plan.miner_id:
-            self._compare(Identity(reading.mac_address, reading.serial_number))
+            self._who.compare(Identity(reading.mac_address, reading.serial_number))
         if reading.algorithm is None and plan.algorithm is not None:
             reading = reading.replace(algorithm=plan.algorithm)
         reading = enrich.without_logins(reading)
@@ -276,41 +277,10 @@ class MinerWorker(Service):
         if self._in_contact:
             return
         for profile in self._driver.contact():
-            self._compare(profile.identity)
-            self._compare_family(profile)
+            self._who.compare(profile.identity)
+            self._who.compare_family(self.profiles.get(profile.miner_id), profile)
             self._know(enrich.merged(self.profiles.get(profile.miner_id), profile))
         self._in_contact = True
-
-    def _refuse_stranger(self) -> None:
-        """Let no command go to a device that does not say what the known one said of itself."""
-        known = self._identity.mac_address or self._identity.serial_number
-        if known and not self._is_verified:
-            raise WrongDevice(
-                f"the device at {self.plan.host} does not say whether it is {known}"
-                " (is the web password right?)"
-            )
-
-    def _compare(self, identity: Identity) -> None:
-        self._is_verified = self._identity.is_same_as(identity)
-        if self._identity.differs_from(identity):
-            self._in_contact = False
-            raise WrongDevice(
-                f"another device answers at {self.plan.host}: "
-                f"{identity.mac_address or identity.serial_number} instead of "
-                f"{self._identity.mac_address or self._identity.serial_number}"
-            )
-        self._identity = Identity(
-            self._identity.mac_address or identity.mac_address,
-            self._identity.serial_number or identity.serial_number,
-        )
-
-    def _compare_family(self, profile: MinerProfile) -> None:
-        """Take new firmware on the same device, but no device of another kind in its place."""
-        before = self.profiles.get(profile.miner_id)
-        known = self._identity.mac_address or self._identity.serial_number
-        is_other = before is not None and before.family != profile.family
-        if is_other and known and not self._is_verified:
-            raise WrongDevice(f"a {profile.family} answers at {self.plan.host} instead of {known}")
 
     def _know(self, profile: MinerProfile) -> None:
         profile = self.plan.policy.narrowed(profile)
@@ -367,8 +337,8 @@ class MinerWorker(Service):
         self.counters.commands += 1
         try:
             self._ensure_contact()
-            self._compare(self._driver.identity())
-            self._refuse_stranger()
+            self._who.compare(self._driver.identity())
+            self._who.refuse_stranger()
         except MinerError as error:
             self._failed(error)
             code = "OFFLINE" if isinstance(error, MinerUnreachable) else error.code
