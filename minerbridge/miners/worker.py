@@ -76,8 +76,6 @@ class MinerWorker(Service):
         self._in_contact = False
         self._last_good_s: float | None = None
         self._failures_in_row = 0
-        self._read_next = False
-        self._is_reading = False
         self._last_surprise = ""
         self.online: bool | None = None
         self.readings: dict[str, MinerReading] = {}
@@ -95,11 +93,8 @@ class MinerWorker(Service):
     def energy_kwh(self) -> float | None:
         return self._meter.energy_kwh
 
-    def submit(self, command: MinerCommand, *, trusted: bool = False) -> None:
-        """Queue *command*; raise `CommandRejected` if it must not or cannot reach the miner.
-
-        *trusted* is the command line of the machine's owner: it may carry secrets.
-        """
+    def submit(self, command: MinerCommand) -> None:
+        """Queue *command*; raise `CommandRejected` if it must not or cannot reach the miner."""
         profile = self.profiles.get(command.miner_id)
         if profile is None:
             raise CommandRejected(f"{command.miner_id} has not answered yet", code="OFFLINE")
@@ -109,8 +104,7 @@ class MinerWorker(Service):
             writes = sorted(n for n, one in profile.commands.items() if not one.is_query)
             known = ", ".join(writes) or "no commands"
             raise Unsupported(f"{command.name} is not supported by this {model}; it takes {known}")
-        if not trusted:
-            self.plan.policy.permit(spec, command.miner_id)
+        self.plan.policy.permit(spec, command.miner_id)
         ready = replace(command, parameters=check_parameters(spec, command.parameters))
         key = (command.miner_id, spec.key(ready.parameters))
         try:
@@ -132,16 +126,6 @@ class MinerWorker(Service):
             raise CommandRejected("the bridge is stopping", code="STOPPING") from None
         except TimeoutError:
             raise MinerUnreachable(f"no answer within {timeout_s:g} s") from None
-
-    def read_soon(self) -> None:
-        """Poll at once instead of at the next tick."""
-        self._read_next = True
-        self._mailbox.nudge()
-
-    def interrupt(self) -> None:
-        """Cut a running read so that a waiting command goes at once."""
-        if self._is_reading:
-            self._driver.interrupt()
 
     def wake(self) -> None:
         for left in self._mailbox.close():
@@ -166,9 +150,8 @@ class MinerWorker(Service):
                     self._guarded(self._run_command, *taken)
                     due_s = self._clock()
                     continue
-                if self._clock() < due_s and not self._read_next:
+                if self._clock() < due_s:
                     continue
-                self._read_next = False
                 self.counters.latest_s = max(self.counters.latest_s, self._clock() - due_s)
                 self._guarded(self._poll)
                 due_s = self._next_due_s(due_s)
@@ -230,7 +213,6 @@ class MinerWorker(Service):
     def _read(self) -> Sequence[MinerReading] | None:
         """Read step by step; None when a command came in between and goes first."""
         steps = self._driver.read()
-        self._is_reading = True
         try:
             while True:
                 next(steps)
@@ -240,8 +222,6 @@ class MinerWorker(Service):
         except StopIteration as end:
             readings: Sequence[MinerReading] = end.value
             return readings
-        finally:
-            self._is_reading = False
 
     def _publish(self, reading: MinerReading) -> None:
         plan = self.plan
