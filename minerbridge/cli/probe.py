@@ -12,7 +12,7 @@ from typing import Any
 from minerbridge.cli import device
 from minerbridge.errors import MinerError
 from minerbridge.miners import enrich
-from minerbridge.miners.driver import MinerDriver
+from minerbridge.miners.driver import MinerDriver, finished
 from minerbridge.miners.families import driver_for
 from minerbridge.model import MinerProfile, MinerReading
 from minerbridge.mqtt.units import hashrate_unit, scale_of
@@ -47,13 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 def read_once(driver: MinerDriver) -> MinerReading:
     """Run a read to its end; return the first device's reading."""
-    steps = driver.read()
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            reading: MinerReading = end.value[0]
-            return enrich.with_derived(reading, None)
+    return enrich.with_derived(finished(driver.read())[0], None)
 
 
 def rows(profile: MinerProfile, reading: MinerReading) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from minerbridge.model import (
     Confirmation,
@@ -14,6 +14,7 @@ from minerbridge.model import (
     MinerReading,
 )
 
+T = TypeVar("T")
 #: One read: yields between its requests, so that a command can go first; returns readings.
 ReadSteps = Generator[None, None, Sequence[MinerReading]]
 
@@ -40,6 +41,16 @@ class Target:
     pool_profiles: Mapping[str, tuple[PoolLogin, ...]] = field(default_factory=dict, repr=False)
     timeout_s: float = 3.0
     options: Mapping[str, object] = field(default_factory=dict)
+
+
+def finished(steps: Generator[None, None, T]) -> T:
+    """Run *steps* to their end without a pause; return what they come to."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            outcome: T = end.value
+            return outcome
 
 
 class MinerDriver(Protocol):

@@ -11,7 +11,7 @@ from minerbridge.errors import BadReply, MinerError, MinerRefused, MinerUnreacha
 from minerbridge.miners.antminer import cgi, models, stats, status, status_page, summary
 from minerbridge.miners.antminer.conf import Configuration
 from minerbridge.miners.antminer.web import AntminerWeb
-from minerbridge.miners.driver import Target
+from minerbridge.miners.driver import Target, finished
 from minerbridge.miners.http_transport import HttpRefused
 from minerbridge.miners.rpc import RpcClient
 from minerbridge.miners.rpc_decode import integer
@@ -67,13 +67,7 @@ class AntminerReader:
         self._slow_at_s = self._system_at_s = -1e9
         # Whoever answered before may have been another device.
         self._system = {}
-        steps = self.steps()
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                reading: MinerReading = end.value
-                break
+        reading = finished(self.steps())
         if self.is_new and self.web_problem is None:
             self.has_power_page = self._web.power_w() is not None
         return reading

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from minerbridge.errors import BadReply, MinerError, MinerRefused, MinerUnreachable, Unsupported
-from minerbridge.miners.driver import Target
+from minerbridge.miners.driver import Target, finished
 from minerbridge.miners.rpc_fields import mac_address, positive, text
 from minerbridge.miners.whatsminer.reading import body, reading_fields
 from minerbridge.miners.whatsminer.v2_client import BtminerDown, Reply, V2Client
@@ -57,13 +57,7 @@ class WhatsminerReader:
         self._replies.clear()
         self._asked_at_s.clear()
         self._refused.clear()
-        steps = self.steps()
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                reading: MinerReading = end.value
-                return reading
+        return finished(self.steps())
 
     def identity(self) -> Identity:
         """Ask the control board; firmware without `get_miner_info` has the MAC in its summary."""

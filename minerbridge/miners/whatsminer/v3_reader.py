@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from minerbridge.errors import BadReply, MinerError, MinerRefused, MinerUnreachable
-from minerbridge.miners.driver import Target
+from minerbridge.miners.driver import Target, finished
 from minerbridge.miners.rpc_fields import mac_address, text
 from minerbridge.miners.whatsminer.v3_client import V3Client
 from minerbridge.miners.whatsminer.v3_reading import reading_fields
@@ -39,13 +39,7 @@ class V3Reader:
     def meet(self) -> MinerReading:
         self._told.clear()
         self._slow_at_s = -1e9
-        steps = self.steps()
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                reading: MinerReading = end.value
-                return reading
+        return finished(self.steps())
 
     def identity(self) -> Identity:
         info = self._asked("get.device.info", None)
