@@ -130,6 +130,8 @@ class CommandSpec:
     another share it, so that a newer one supersedes a waiting older one. *is_query*: it only tells
     something and is answered by the device's own reply. *targets*: parameters that say which of
     several things is meant; commands to different ones do not supersede one another.
+    *restarts_mining*: the hash stops for a while, as at a start. *works_asleep*: it is taken, and
+    kept for the next start, while the miner is stopped or asleep.
     """
 
     name: str
@@ -140,6 +142,8 @@ class CommandSpec:
     summary: str = ""
     is_query: bool = False
     targets: tuple[str, ...] = ()
+    restarts_mining: bool = False
+    works_asleep: bool = False
 
     def key(self, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return what a newer command must share with a waiting one to take its place."""
@@ -148,12 +152,20 @@ class CommandSpec:
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """A set-point a miner can be driven to, with what it then draws and hashes."""
+    """A set-point a running miner can be driven to, with what it then draws and hashes.
+
+    *command* and *parameters* take a miner there; empty where running is all there is to set.
+    *power_percent*, *frequency_mhz* and *power_limit_w* tell by a reading that it is there.
+    """
 
     power_w: float
     hashrate_hs: float | None = None
     frequency_mhz: float | None = None
     voltage_v: float | None = None
+    power_percent: float | None = None
+    power_limit_w: float | None = None
+    command: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +211,8 @@ class MinerProfile:
     board_reports: frozenset[str] = frozenset()
     fan_count: int = 0
     rated_power_w: float | None = None
+    #: What it draws when stopped or asleep.
+    standby_power_w: float | None = None
     operating_points: tuple[OperatingPoint, ...] = ()
 
     @property

@@ -129,8 +129,9 @@ def merged(old: MinerProfile | None, new: MinerProfile) -> MinerProfile:
     facts = {
         name: getattr(old, name)
         for name in ("manufacturer", "model", "firmware", "mac_address", "serial_number",
-                     "hostname", "algorithm", "rated_power_w")
-        if getattr(new, name) is None
+                     "hostname", "algorithm", "rated_power_w", "standby_power_w",
+                     "operating_points")
+        if getattr(new, name) in (None, ())
     }  # fmt: skip
     return new.replace(
         commands={**old.commands, **new.commands},
