@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "minerbridge"
 ROOMS = ("miners", "fleet", "mqtt", "rig_monitor")
-GROUND = {"model", "errors"}
+GROUND = {"model", "model_fleet", "errors"}
 FLOOR = GROUND | {"runtime", "settings", "settings_sources", "settings_load", "logs"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
