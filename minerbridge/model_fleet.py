@@ -46,8 +46,6 @@ class OrderRequest:
     valid_for_s: float | None = None
     ramp_s: float | None = None
     is_retained: bool = False
-    #: Where the answer goes beside its usual topic.
-    answer_to: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,16 @@ class OrderAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class ParticipationRequest:
+    """Whether a miner takes part in orders from now on."""
+
+    miner_id: str
+    enabled: bool
+    source: str = "mqtt"
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class OverrideRequest:
     """A person takes the fleet, or gives it back. *power_w* None is stop all."""
 
@@ -77,7 +85,7 @@ class OverrideRequest:
 class FleetConfig:
     """What may be changed while running: the five names of seed 001, and the control mode.
 
-    None: as the settings file says.
+    None: as the settings file says. *changed*: which of them a request is about.
     """
 
     rated_power_kw_override: float | None = None
@@ -86,6 +94,12 @@ class FleetConfig:
     max_power_change_rate_kw_per_sec: float | None = None
     min_miner_power_percent: float | None = None
     power_control_mode: str | None = None
+    changed: frozenset[str] = frozenset()
+    source: str = "dashboard"
+    id: str = ""
+
+
+FleetRequest = OrderRequest | OverrideRequest | FleetConfig | ParticipationRequest
 
 
 @dataclass(frozen=True, slots=True)
