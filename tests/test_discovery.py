@@ -5,6 +5,10 @@ import re
 
 import pytest
 
+from minerbridge.miners.iceriver.commands import pbfarmer
+from minerbridge.miners.mining_platform.commands import of_miner as software_miner
+from minerbridge.miners.vnish.commands import offered as vnish
+from minerbridge.miners.vnish.curve import Curve
 from minerbridge.miners.whatsminer.names import NAMES
 from minerbridge.miners.whatsminer.table import WRITES
 from minerbridge.model import CommandSpec, Parameter
@@ -26,8 +30,24 @@ def announced(of, gone=None, topics=TOPICS, unit="TH/s", name=None, mac_is_uniqu
 
 FULL = announced(profile())
 WHATSMINER = profile(commands={row.name: row.spec() for row in (*WRITES, *NAMES)})
+PLATFORM = profile(
+    commands=software_miner(["XMR"]),
+    reports={"ping_ms", "cpu_temperature_c", "cpu_usage_percent", "rig_monitor"}
+    | {f"gpu_{number}_temperature_c" for number in range(1, 17)},
+)
+DISPATCHED = profile(
+    commands={"dispatch": CommandSpec("dispatch", (Parameter("enabled", "boolean"),))}
+)
+PBFARMER = profile(commands=pbfarmer(875.0))
+VNISH = profile(commands=vnish(Curve(), ()))
 COMPONENTS = (
-    FULL["components"] | announced(ESTIMATING)["components"] | announced(WHATSMINER)["components"]
+    FULL["components"]
+    | announced(ESTIMATING)["components"]
+    | announced(WHATSMINER)["components"]
+    | announced(PBFARMER)["components"]
+    | announced(VNISH)["components"]
+    | announced(PLATFORM)["components"]
+    | announced(DISPATCHED)["components"]
 )
 
 

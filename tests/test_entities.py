@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from minerbridge.errors import InvalidValue
-from minerbridge.model import Board, MinerReading, Pool, Status
+from minerbridge.model import Board, CommandSpec, MinerReading, Pool, Status
 from minerbridge.mqtt import entities
 from minerbridge.mqtt.discovery import rows_of
 from minerbridge.mqtt.entities import MINER_ENTITIES, board_rows, fan_row
@@ -254,3 +254,16 @@ def test_a_start_moves_only_the_uptime_row():
     assert ROWS["sensor_uptime"].hold_s == 60
     assert [row.component for row in MINER_ENTITIES if row.hold_s] == ["sensor_uptime"]
     assert ROWS["sensor_uptime"].value(moved) - AT == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("details", "state"), [({"dispatch": True}, "ON"), ({"dispatch": False}, "OFF"), ({}, "None")]
+)
+def test_the_dispatch_switch_shows_whether_a_miner_takes_part(details, state):
+    rows = rows_of(profile(commands={"dispatch": CommandSpec("dispatch")}), "TH/s")
+    (row,) = [one for one in rows if one.component == "switch_dispatch"]
+    assert row.state(reading(details=details)) == state
+    assert row.traits["entity_category"] == "config"
+    assert row.control is not None
+    assert row.control.decode("ON") == ("dispatch", {"enabled": True})
+    assert row.control.decode("OFF") == ("dispatch", {"enabled": False})

@@ -1,5 +1,6 @@
 """What arrives from the broker, and where it goes."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from minerbridge.mqtt.client import Incoming, Subscription
 from minerbridge.mqtt.discovery import rows_of
 from minerbridge.mqtt.meters import Meter
 from minerbridge.mqtt.requests import RequestDesk
-from minerbridge.mqtt.router import Destinations, Router
+from minerbridge.mqtt.router import Destinations, Router, SetCommand
 from minerbridge.mqtt.topics import Topics
 from tests.log_lines import keep
 from tests.miners import profile
@@ -258,3 +259,78 @@ def test_a_request_goes_to_the_desk(office):
         "my/answers",
     ]
     assert json.loads(office.sent[0].payload)["id"] == "7"
+
+
+# -- the fleet ---------------------------------------------------------------------------------
+
+TARGET = "homeassistant/number/fleet/target_power/set"
+ACTIVATE = "minerbridge/ems/request/activate"
+
+
+class FleetOffice(Office):
+    """With a fleet behind it."""
+
+    def __init__(self, topics=None):
+        super().__init__(topics or Topics())
+        self.sets: list[Any] = []
+        self.ems: list[Any] = []
+        self.router._to = dataclasses.replace(
+            self.router._to, fleet_set=self._set, ems=self.ems.append
+        )
+        self.router.subscriptions(["m"], [])
+
+    def _set(self, command):
+        if self.refusal is not None:
+            raise self.refusal
+        self.sets.append(command)
+
+
+@pytest.fixture
+def fleet_office():
+    return FleetOffice()
+
+
+@pytest.mark.parametrize(
+    ("site", "filters"),
+    [
+        (None, ["minerbridge/ems/request/#", "homeassistant/+/fleet/+/set"]),
+        ("north", ["minerbridge/north/ems/request/#", "homeassistant/+/north_fleet/+/set"]),
+    ],
+)
+def test_with_a_fleet_its_topics_are_heard_but_nothing_that_was_kept(site, filters):
+    office = FleetOffice(Topics(site=site))
+    listened = office.router.subscriptions([], [])
+    assert [one for one in listened if "fleet" in one.filter or "ems" in one.filter] == [
+        Subscription(one) for one in filters
+    ]
+
+
+def test_a_value_for_the_fleet_goes_to_the_fleet(fleet_office):
+    fleet_office.hears(TARGET, '{"value": 2, "id": "7"}', response_topic="my/answers")
+    assert fleet_office.sets == [
+        SetCommand("fleet", "number", "target_power", "2", "7", ("my/answers", None))
+    ]
+    assert fleet_office.commands == []
+
+
+def test_what_the_fleet_rejects_has_one_result(fleet_office):
+    fleet_office.refusal = CommandRejected("no", code="NOT_ALLOWED")
+    fleet_office.hears(TARGET, "2")
+    (result,) = fleet_office.results
+    assert (result.miner_id, result.key, result.status, result.code) == (
+        "fleet", "target_power", "rejected", "NOT_ALLOWED",
+    )  # fmt: skip
+
+
+def test_a_request_of_the_ems_goes_to_its_desk_also_when_kept(fleet_office, logged):
+    fleet_office.hears(ACTIVATE, "{}")
+    fleet_office.hears(ACTIVATE, "{}", retain=True)
+    assert [message.retain for message in fleet_office.ems] == [False, True]
+    fleet_office.hears(TARGET, "2", retain=True)
+    assert (fleet_office.sets, logged.events()) == ([], ["retained_command_ignored"])
+
+
+def test_without_a_fleet_nothing_is_heard_of_it(office):
+    office.hears(TARGET, "2")
+    office.hears(ACTIVATE, "{}")
+    assert (office.results, office.sent, office.commands) == ([], [], [])

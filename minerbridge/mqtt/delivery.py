@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import structlog
@@ -153,6 +154,12 @@ class Delivery:
         return True
 
     def _publish(self, message: Outgoing, qos: int) -> None:
+        if message.expires_s is not None:
+            left_s = message.expires_s - time.monotonic()
+            if left_s <= 0:
+                log.debug("mqtt_message_expired", topic=message.topic)
+                return
+            message = message._replace(expiry_s=math.ceil(left_s))
         try:
             if weight_of(message) > self._surely_fits or message.correlation is not None:
                 size = packet_bytes(message)

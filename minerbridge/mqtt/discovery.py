@@ -17,6 +17,7 @@ from minerbridge.mqtt.entities import (
     hashrate_rows,
 )
 from minerbridge.mqtt.entity import Entity
+from minerbridge.mqtt.fleet_entities import FleetRow
 from minerbridge.mqtt.topics import Topics
 from minerbridge.mqtt.units import scale_of
 from minerbridge.mqtt.wire import to_json
@@ -58,17 +59,19 @@ def rows_of(profile: MinerProfile, unit: str) -> tuple[Entity, ...]:
     return tuple(row for row in rows if row.is_supported(profile))
 
 
+def _identity(device_id: str, platform: str, key: str) -> dict[str, Any]:
+    return {
+        "platform": platform,
+        "unique_id": f"minerbridge_{device_id}_{platform}_{key}",
+        # object_id for Home Assistant before 2025.10, default_entity_id since: together silent.
+        "default_entity_id": f"{platform}.{device_id}_{key}",
+        "object_id": f"{device_id}_{key}",
+    }
+
+
 def component(row: Entity, device_id: str, topics: Topics, profile: MinerProfile) -> dict[str, Any]:
     """Return one entity of a discovery message."""
-    entity: dict[str, Any] = {
-        "platform": row.platform,
-        "unique_id": f"minerbridge_{device_id}_{row.component}",
-        # object_id for Home Assistant before 2025.10, default_entity_id since: together silent.
-        "default_entity_id": f"{row.platform}.{device_id}_{row.key}",
-        "object_id": f"{device_id}_{row.key}",
-        "name": row.name,
-        **row.traits,
-    }
+    entity = {**_identity(device_id, row.platform, row.key), "name": row.name, **row.traits}
     if row.platform != "button":
         entity["state_topic"] = topics.state(row.platform, device_id, row.key)
     if row.control is not None:
@@ -177,13 +180,7 @@ def bridge_payload(topics: Topics) -> bytes:
     device_id = topics.own_id("bridge")
     components: dict[str, dict[str, Any]] = {}
     for (platform, key), traits in BRIDGE_COMPONENTS.items():
-        entity = {
-            "platform": platform,
-            "unique_id": f"minerbridge_{device_id}_{platform}_{key}",
-            "default_entity_id": f"{platform}.{device_id}_{key}",
-            "object_id": f"{device_id}_{key}",
-            **traits,
-        }
+        entity = {**_identity(device_id, platform, key), **traits}
         if key == "online":
             entity["state_topic"] = topics.bridge("state")
         else:
@@ -199,6 +196,35 @@ def bridge_payload(topics: Topics) -> bytes:
             "sw_version": __version__,
         },
         "origin": ORIGIN,
+        "components": components,
+    }
+    return to_json(payload)
+
+
+def fleet_payload(topics: Topics, rows: Iterable[FleetRow], max_kw: int) -> bytes:
+    """Return the message that announces the fleet; *max_kw* ends the range of its powers."""
+    device_id = topics.own_id("fleet")
+    components: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        entity = {**_identity(device_id, row.platform, row.key), "name": row.name, **row.traits}
+        if row.text is not None:
+            entity["state_topic"] = topics.state(row.platform, device_id, row.key)
+        if row.decode is not None:
+            entity |= {"command_topic": topics.set(row.platform, device_id, row.key), "qos": 1}
+        if row.is_power:
+            entity |= {"min": 0, "max": max_kw, "step": 0.01, "mode": "box"}
+        components[row.component] = entity
+    payload = {
+        "device": {
+            "identifiers": [f"minerbridge_{device_id}"],
+            "name": "Fleet" + (f" {topics.site}" if topics.site else ""),
+            "manufacturer": "minerbridge",
+            "model": "Miner fleet",
+            "sw_version": __version__,
+            "via_device": f"minerbridge_{topics.own_id('bridge')}",
+        },
+        "origin": ORIGIN,
+        "availability": [{"topic": topics.bridge("state")}],
         "components": components,
     }
     return to_json(payload)

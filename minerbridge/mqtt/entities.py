@@ -34,6 +34,7 @@ from minerbridge.mqtt.entity import (
 )
 
 UPTIME_HOLD_S = 60
+MAX_GPUS = 16
 
 # -- what values are ---------------------------------------------------------------------------
 
@@ -82,6 +83,11 @@ def _power(reading: MinerReading) -> float | None:
     return reading.power_estimated_w if reading.power_w is None else reading.power_w
 
 
+def _config(row: Entity) -> Entity:
+    """Return *row* as a setting rather than a control of every day."""
+    return dataclasses.replace(row, traits={**row.traits, "entity_category": "config"})
+
+
 def _rare(row: Entity) -> Entity:
     """Return *row* as a setting that Home Assistant shows only to those who ask for it."""
     traits = {**row.traits, "entity_category": "config", "enabled_by_default": False}
@@ -104,6 +110,29 @@ def _setting(
         {"icon": icon, "mode": "box", **traits},
         Control(lambda payload: (command, {sent: payload.strip()}), ranges),
     ))  # fmt: skip
+
+
+def _frequency_range(profile: MinerProfile) -> dict[str, Any]:
+    frequency = profile.commands["set_frequency"].parameters[0]
+    return {"min": frequency.minimum, "max": frequency.maximum, "step": frequency.step}
+
+
+def _special(key: str, name: str, report: str, *more: Any, **traits: Any) -> Entity:
+    """Return the row of a value that is no field of every reading: its family reports it so."""
+    return sensor(key, name, report, *more, **traits)
+
+
+def _gpu_temperature(number: int) -> Entity:
+    """Return the row of one graphics card, counted from 1."""
+
+    def temperature(reading: MinerReading) -> float | None:
+        gpus = reading.gpus
+        return gpus[number - 1].get("temperature_c") if number <= len(gpus) else None
+
+    return _special(
+        f"gpu_{number}_temperature", f"GPU {number} temperature", f"gpu_{number}_temperature_c",
+        ONE_DECIMAL, CELSIUS, value=temperature,
+    )  # fmt: skip
 
 
 # -- the rows ----------------------------------------------------------------------------------
@@ -172,9 +201,46 @@ MINER_ENTITIES: tuple[Entity, ...] = (
         "led", "Locate LED", field("led_on"), ("led", {"enabled": True}),
         ("led", {"enabled": False}), "mdi:led-on",
     ),
+    _config(command_switch(
+        "dispatch", "Takes part in dispatch", _detail("dispatch"), ("dispatch", {"enabled": True}),
+        ("dispatch", {"enabled": False}), "mdi:transmission-tower",
+    )),
+    Entity(
+        "binary_sensor", "reporting", "Reports to the rig monitor", _detail("reporting"), switch_text,
+        lambda profile: "rig_monitor" in profile.reports,
+        {"device_class": "connectivity", **DIAGNOSTIC},
+    ),
+    _special(
+        "expected_status", "Expected by the rig monitor", "rig_monitor", words,
+        value=_detail("expected_status"), device_class="enum", options=["on", "off"],
+        icon="mdi:clipboard-check-outline",
+    ),
     number("power_limit", "Power limit", "power_limit_w", WATTS, "mdi:lightning-bolt"),
     number("power_percent", "Power percent", "power_percent", {"unit_of_measurement": "%"}, "mdi:percent"),
+    Entity(
+        "number", "frequency", "Frequency", field("frequency_mhz"), whole,
+        lambda profile: "set_frequency" in profile.commands,
+        {
+            "device_class": "frequency", "unit_of_measurement": "MHz", "icon": "mdi:sine-wave",
+            "mode": "box",
+        },
+        Control(lambda payload: ("set_frequency", {"frequency_mhz": payload.strip()}), _frequency_range),
+    ),
     select("power_mode", "Power mode", "mode", field("power_mode"), "mdi:speedometer"),
+    _special(
+        "ping", "Pool ping", "ping_ms", whole, MEASURED, DIAGNOSTIC, value=_detail("ping_ms"),
+        unit_of_measurement="ms", icon="mdi:lan-pending",
+    ),
+    _special(
+        "cpu_temperature", "CPU temperature", "cpu_temperature_c", ONE_DECIMAL, CELSIUS,
+        value=lambda r: r.cpu.get("temperature_c"),
+    ),
+    _special(
+        "cpu_load", "CPU load", "cpu_usage_percent", ONE_DECIMAL, MEASURED, DIAGNOSTIC,
+        value=lambda r: r.cpu.get("usage_percent"), unit_of_measurement="%", icon="mdi:cpu-64-bit",
+    ),
+    *(_gpu_temperature(number) for number in range(1, MAX_GPUS + 1)),
+    select("profile", "Mining profile", "profile", _detail("profile"), "mdi:text-box-check"),
     select(
         "pool_profile", "Pool profile", "profile", lambda r: r.details.get("pool_profile"),
         "mdi:server-network",
@@ -191,6 +257,10 @@ MINER_ENTITIES: tuple[Entity, ...] = (
     _setting(
         "target_frequency", "Target frequency", "set_target_freq", "percent", "target_frequency_percent", "mdi:sine-wave",
         unit_of_measurement="%",
+    ),
+    _setting(
+        "clock_offset", "Clock offset", "clock_offset", "offset_mhz", "clock_offset_mhz", "mdi:sine-wave",
+        unit_of_measurement="MHz",
     ),
     _setting("tuning_speed", "Tuning speed", "adjust_upfreq_speed", "upfreq_speed", "upfreq_speed", "mdi:speedometer-slow"),
     _rare(button("restore_power_pct", "Restore power", icon="mdi:backup-restore")),

@@ -13,7 +13,11 @@ MAX_WAITING_BYTES = 32 * 2**20
 
 
 class Outgoing(NamedTuple):
-    """One message to the broker. QoS 0 means: worthless unless sent now."""
+    """One message to the broker. QoS 0 means: worthless unless sent now.
+
+    *expires_s* (monotonic): from then on it would mislead. It is not sent later, and the broker
+    of MQTT 5 is told what is left; *expiry_s* counts from whenever it is sent.
+    """
 
     topic: str
     payload: bytes
@@ -21,6 +25,7 @@ class Outgoing(NamedTuple):
     retain: bool = False
     correlation: bytes | None = None
     expiry_s: int | None = None
+    expires_s: float | None = None
 
 
 class Outbox:

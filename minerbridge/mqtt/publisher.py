@@ -63,7 +63,7 @@ class Presentation:
         if self.all_read_only or profile.miner_id in self.read_only:
             return profile.replace(commands={})
         denied = self.denied.get(profile.miner_id, frozenset())
-        allowed = {name: spec for name, spec in profile.commands.items() if name not in denied}
+        allowed = {n: spec for n, spec in profile.commands.items() if not spec.is_among(denied)}
         return profile.replace(commands=allowed) if denied else profile
 
 

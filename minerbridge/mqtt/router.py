@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,14 +25,31 @@ MAX_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
+class SetCommand:
+    """A value somebody sent to a `/set` topic. *id* is given or made."""
+
+    device_id: str
+    platform: str
+    key: str
+    value: str
+    id: str
+    answer_to: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Destinations:
-    """Where the router hands things over. None of these blocks."""
+    """Where the router hands things over. None of these blocks.
+
+    *fleet_set* and *ems* None: there is no fleet, and nothing is heard of it.
+    """
 
     row: Callable[[str, str, str], Entity | None]
     submit: Callable[[MinerCommand], None]
     result: Callable[[CommandResult], None]
     birth: Callable[[], None]
     self_test: Callable[[bytes], None]
+    fleet_set: Callable[[SetCommand], None] | None = None
+    ems: Callable[[Incoming], None] | None = None
 
 
 class Router:
@@ -44,6 +61,8 @@ class Router:
         self._to = destinations
         self._meters: dict[str, list[Meter]] = {}
         self._request_prefix = topics.request("")
+        self._ems_prefix = topics.ems("request/")
+        self._fleet_id = topics.own_id("fleet")
         self._prefix = f"{topics.prefix}/"
         self._told: set[str] = set()
         self._ids: frozenset[str] = frozenset()
@@ -61,8 +80,15 @@ class Router:
             Subscription(self._topics.request("#")),
             Subscription(self._topics.birth, retained=True),
             *(Subscription(topic, retained=True) for topic in by_topic),
+            *self._of_the_fleet(),
             *(Subscription(self._topics.set_filter(miner_id)) for miner_id in sorted(self._ids)),
         ]
+
+    def _of_the_fleet(self) -> Iterator[Subscription]:
+        if self._to.ems is not None:
+            yield Subscription(f"{self._ems_prefix}#")
+        if self._to.fleet_set is not None:
+            yield Subscription(self._topics.set_filter(self._fleet_id))
 
     def connected(self) -> None:
         self._told.clear()
@@ -75,6 +101,9 @@ class Router:
         elif topic == self._topics.birth:
             if message.payload == b"online":
                 self._to.birth()
+        elif topic.startswith(self._ems_prefix):
+            if self._to.ems is not None:  # which answers also what the broker kept
+                self._to.ems(message)
         elif message.retain:
             if topic not in self._told:
                 self._told.add(topic)
@@ -92,28 +121,41 @@ class Router:
 
     def _command(self, topic: str, message: Incoming) -> None:
         parts = topic.removeprefix(self._prefix).split("/")
-        if len(parts) != 4 or parts[1] not in self._ids:
+        if len(parts) != 4 or not self._is_ours(parts[1]):
             return  # another bridge's, or of a miner that has just left
-        platform, miner_id, key, _ = parts
+        platform, device_id, key, _ = parts
         command_id, text = uuid.uuid4().hex[:12], ""
         answer_to = self._answer_to(message)
         try:
             command_id = id_of(message.payload, command_id)
             text = parse_command(message.payload)
-            row = self._to.row(miner_id, platform, key)
-            if row is None or row.control is None:
-                raise Unsupported(f"{platform}/{key} takes no commands on {miner_id}")
-            name, parameters = row.control.decode(text)
-            self._to.submit(
-                MinerCommand(miner_id, name, command_id, key, parameters, text, answer_to=answer_to)
-            )
+            self._hand_over(SetCommand(device_id, platform, key, text, command_id, answer_to))
         except CommandRejected as error:
             self._to.result(
                 CommandResult(
-                    command_id, miner_id, key, text[:MAX_SHOWN], "rejected", error.code, str(error),
-                    datetime.now(UTC), 0.0, answer_to,
+                    command_id, device_id, key, text[:MAX_SHOWN], "rejected", error.code,
+                    str(error), datetime.now(UTC), 0.0, answer_to,
                 )
             )  # fmt: skip
+
+    def _is_ours(self, device_id: str) -> bool:
+        is_fleet = device_id == self._fleet_id and self._to.fleet_set is not None
+        return is_fleet or device_id in self._ids
+
+    def _hand_over(self, one: SetCommand) -> None:
+        """Give it to the fleet or the miner it is for; raise CommandRejected."""
+        if one.device_id == self._fleet_id and self._to.fleet_set is not None:
+            self._to.fleet_set(one)
+            return
+        row = self._to.row(one.device_id, one.platform, one.key)
+        if row is None or row.control is None:
+            raise Unsupported(f"{one.platform}/{one.key} takes no commands on {one.device_id}")
+        name, parameters = row.control.decode(one.value)
+        self._to.submit(
+            MinerCommand(
+                one.device_id, name, one.id, one.key, parameters, one.value, answer_to=one.answer_to
+            )
+        )
 
     def _answer_to(self, message: Incoming) -> tuple[str, bytes | None] | None:
         topic = message.response_topic

@@ -37,6 +37,12 @@ class Topics:
     def response(self, name: str) -> str:
         return f"{self.root}/bridge/response/{name}"
 
+    def ems(self, name: str) -> str:
+        return f"{self.root}/ems/{name}"
+
+    def fleet(self, name: str) -> str:
+        return f"{self.root}/fleet/{name}"
+
     def availability(self, miner_id: str) -> str:
         return f"{self.root}/miner/{miner_id}/availability"
 
