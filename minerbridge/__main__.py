@@ -18,6 +18,7 @@ COMMANDS = {
     "scan": ("scan", "find miners on a network"),
     "record": ("record", "write a miner's replies to files, without secrets"),
     "command": ("command", "send one command to a miner and wait for its effect"),
+    "history": ("history", "print the history as CSV: minutes of orders, commands, snapshots"),
     "simulate": ("simulate", "run simulated miners"),
     "demo": ("demo", "run broker, simulated miners and bridge, with a live table"),
 }

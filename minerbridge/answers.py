@@ -17,17 +17,26 @@ from minerbridge.errors import (
     MinerUnreachable,
     Unsupported,
 )
+from minerbridge.fleet_answers import FleetAnswers
 from minerbridge.miners.plan import REFRESH
 from minerbridge.miners.worker import MinerWorker
 from minerbridge.model import CommandSpec, MinerCommand, MinerProfile
 from minerbridge.mqtt.requests import Answerer
+from minerbridge.platform_answers import SLOW_PLATFORM_REQUESTS, PlatformAnswers
+from minerbridge.power_answers import PowerAnswers
 from minerbridge.request_fields import devices_of, known, named, page
+from minerbridge.rig_monitor_answers import SLOW_REQUESTS as SLOW_MONITOR_REQUESTS
+from minerbridge.rig_monitor_answers import RigMonitorAnswers
 
 if TYPE_CHECKING:
     from minerbridge.bridge import Bridge
 
 #: What asks devices, which may take their time or hang.
-SLOW_REQUESTS = frozenset({"miner/details", "miner/command", "discovery/add"})
+SLOW_REQUESTS = (
+    frozenset({"miner/details", "miner/command", "discovery/add", "history"})
+    | SLOW_PLATFORM_REQUESTS
+    | SLOW_MONITOR_REQUESTS
+)
 
 
 class Answers:
@@ -45,7 +54,10 @@ class Answers:
             "miner/blink": self.blink,
             "miner/command": self.command,
             **DiscoveryAnswers(self._bridge).table(),
-            "config": self.config,
+            **FleetAnswers(self._bridge).table(),
+            **PowerAnswers(self._bridge).table(),
+            **PlatformAnswers(self._bridge).table(),
+            **RigMonitorAnswers(self._bridge.settings, self._bridge.rig_monitor.reporter).table(),
             "health": self.health,
         }
 
@@ -87,8 +99,8 @@ class Answers:
         actions = ("start", "stop", "restart", "reboot", "reset")
         if action not in actions:
             raise InvalidValue(f"action: {action!r} is not one of {', '.join(actions)}")
-        worker, profile = known(self._bridge, document)
-        command = self._send(worker, profile, action, {}, document)
+        profile = known(self._bridge, document)[1]
+        command = self.send(profile, action, {}, document)
         expected_s = profile.commands[action].expected_s
         return {
             "success": None,
@@ -103,7 +115,7 @@ class Answers:
         worker, profile = known(self._bridge, document)
         reading = worker.readings.get(profile.miner_id)
         is_on = reading.led_on if reading is not None else None
-        command = self._send(worker, profile, "led", {"enabled": not is_on}, document)
+        command = self.send(profile, "led", {"enabled": not is_on}, document)
         return {
             "success": None,
             "miner_id": profile.miner_id,
@@ -124,7 +136,7 @@ class Answers:
         worker, profile = known(self._bridge, document)
         spec = profile.commands.get(name)
         if spec is not None and not spec.is_query:
-            command = self._send(worker, profile, name, parameters, document)
+            command = self.send(profile, name, parameters, document)
             return {
                 "miner_id": profile.miner_id,
                 "command": name,
@@ -139,25 +151,23 @@ class Answers:
 
     # -- the bridge itself -------------------------------------------------------------------
 
-    def config(self, _: dict[str, Any]) -> Any:
-        return seed_fields.config(self._bridge.settings)
-
     def health(self, _: dict[str, Any]) -> Any:
         bridge = self._bridge
         workers = list(bridge.workers.values())
         networks = bridge.settings.discovery.networks
+        status = bridge.fleet.status_now()
         return {
             "healthy": bridge.self_test != "failed" and not bridge.housekeeping.failing,
             "mode": "direct",
             "network_cidr": str(networks[0]) if networks else None,
             "services": {
                 "miner_discovery": bridge.settings.discovery.enabled,
-                "fleet_manager": False,
+                "fleet_manager": bridge.settings.fleet.enabled,
                 "awesome_miner": "disabled",
             },
             "miners_registered": len(workers),
             "miners_online": sum(bool(worker.online) for worker in workers),
-            "fleet_state": None,
+            "fleet_state": status.state if status is not None else None,
             "timestamp": datetime.now(UTC),
         }
 
@@ -169,14 +179,14 @@ class Answers:
         reading = worker.readings.get(device_id)
         return seed_fields.miner_row(worker, profile, reading, name)
 
-    def _send(
+    def send(
         self,
-        worker: MinerWorker,
         profile: MinerProfile,
         name: str,
         parameters: dict[str, Any],
         document: dict[str, Any],
     ) -> MinerCommand:
+        """Hand a command to its miner; raise `CommandRejected`."""
         command = MinerCommand(
             profile.miner_id,
             name,
@@ -186,7 +196,7 @@ class Answers:
             parameters or None,
             source="request",
         )
-        worker.submit(command)
+        self._bridge.submit(command)
         return command
 
     def _clean(self, reply: Any, worker: MinerWorker) -> Any:

@@ -13,6 +13,7 @@ from minerbridge import __version__
 from minerbridge.answers import SLOW_REQUESTS, Answers
 from minerbridge.broker import login_of
 from minerbridge.changes import changes
+from minerbridge.fleet_link import DISPATCH, FleetLink
 from minerbridge.found_miners import Discoverer
 from minerbridge.housekeeping import Duty, Housekeeping
 from minerbridge.miners.plan import Listener
@@ -28,6 +29,7 @@ from minerbridge.mqtt.topics import Topics
 from minerbridge.plans import login_for, specs_of
 from minerbridge.population import Population
 from minerbridge.report import diagnostics, summary
+from minerbridge.rig_link import RigLink
 from minerbridge.runtime import Service
 from minerbridge.settings import Settings
 from minerbridge.state import FoundMiner, MinerState, Store, state_directory
@@ -63,8 +65,10 @@ class Bridge(Listener):
             self.publisher,
             self,
             lambda: specs_of(self.settings, self.store),
-            self._subscribe,
+            self._population_changed,
         )
+        self.fleet = FleetLink(self)
+        self.rig_monitor = RigLink(self)
         self.answers = Answers(self)
         self.desk = RequestDesk(
             self.topics,
@@ -79,9 +83,11 @@ class Bridge(Listener):
             Destinations(
                 self.publisher.row,
                 self.submit,
-                self.result,
+                self.publish_result,
                 self._birth,
                 self._nonce_came,
+                self.fleet.controls.take,
+                self.fleet.desk.take,
             ),
         )
         self.housekeeping = Housekeeping(
@@ -89,6 +95,9 @@ class Bridge(Listener):
                 Duty("save_miners", 1.0, self._save_miners),
                 Duty("info", 2.0, self._publish_info),
                 Duty("self_test", 1.0, self._check_self_test),
+                Duty("broker", 0.5, self.fleet.check_broker),
+                Duty("snapshot", settings.history.snapshot_interval_s, self.fleet.snapshot),
+                Duty("fleet_anew", 900.0, self.fleet.publisher.republish),
                 Duty("energy", 60.0, self.population.save_energy),
                 Duty("diagnostics", 60.0, self._publish_diagnostics),
             ],
@@ -111,7 +120,10 @@ class Bridge(Listener):
 
     def services(self) -> list[Service]:
         """Return every thread that must be alive for the bridge to be."""
-        services: list[Service] = [self.client, self.housekeeping, *self.desk.clerks]
+        services: list[Service] = [
+            self.client, self.housekeeping, *self.desk.clerks, *self.fleet.services(),
+            *self.rig_monitor.services(),
+        ]  # fmt: skip
         if self.settings.discovery.enabled:
             services.append(self.discoverer)
         return services + list(self.workers.values())
@@ -129,6 +141,8 @@ class Bridge(Listener):
         self.housekeeping.stop()
         for clerk in self.desk.clerks:
             clerk.stop()
+        self.rig_monitor.stop()
+        self.fleet.stop()
         self.population.stop(STOP_WORKERS_WITHIN_S)
         for save in (self.population.save_energy, self._save_miners):
             try:
@@ -170,26 +184,58 @@ class Bridge(Listener):
         self.population.remove(miner_id)
 
     def submit(self, command: MinerCommand) -> None:
-        self.worker_of(command.miner_id).submit(command)
+        """Hand on what a person or an automation wants of a miner; raise `CommandRejected`."""
+        if command.name == DISPATCH.name:
+            self.fleet.take_part(command)
+            return
+        worker = self.worker_of(command.miner_id)
+        worker.submit(command)
+        profile = worker.profiles.get(command.miner_id)
+        self.fleet.person(command, profile.commands.get(command.name) if profile else None)
 
-    def _subscribe(self) -> None:
-        ids, meters = self.population.device_ids(), self.population.meters.values()
+    def _population_changed(self) -> None:
+        """Listen for every miner there is, and have each in the fleet."""
+        self.fleet.apply()
+        ids, meters = self.population.device_ids(), [*self.population.meters.values()]
+        if self.fleet.meter is not None:
+            meters.append(self.fleet.meter)
         self.client.subscribe(self.router.subscriptions(ids, meters))
 
     # -- what workers tell (Listener) --------------------------------------------------------
 
     def profile(self, profile: MinerProfile) -> None:
         self._dirty.add(self.population.meet(profile.miner_id))
-        self.publisher.profile(profile)
+        self.known(profile)
+
+    def known(self, profile: MinerProfile) -> None:
+        self.fleet.service.meet(profile)
+        self.rig_monitor.profile(profile)
+        self.publisher.profile(self.rig_monitor.decorated(self.fleet.decorated(profile)))
 
     def reading(self, reading: MinerReading) -> None:
+        self.fleet.service.sees(reading)
+        self.rig_monitor.reading(reading)
+        reading = self.marked(reading)
         worker = self.workers.get(self.population.owner_of(reading.miner_id))
         before = worker.previous.get(reading.miner_id) if worker is not None else None
         for kind, facts in changes(before, reading):
             self.publisher.event(kind, reading.miner_id, **facts)
         self.publisher.reading(reading)
 
+    def show_again(self, miner_id: str) -> None:
+        """Publish a miner's newest reading once more: what the bridge knows of it has changed."""
+        worker = self.workers.get(self.population.owner_of(miner_id))
+        reading = worker.readings.get(miner_id) if worker is not None else None
+        if reading is not None:
+            self.publisher.reading(self.marked(reading))
+
+    def marked(self, reading: MinerReading) -> MinerReading:
+        """Return *reading* with what the bridge itself knows of its miner."""
+        return self.rig_monitor.marked(self.fleet.marked(reading))
+
     def availability(self, miner_id: str, online: bool, code: str, reason: str) -> None:
+        self.fleet.service.heard(miner_id, online=online)
+        self.rig_monitor.availability(miner_id, reason, online=online)
         if online:
             log.info("miner_online", miner_id=miner_id)
             self.publisher.event("miner_online", miner_id)
@@ -201,7 +247,20 @@ class Bridge(Listener):
         self.publisher.availability(miner_id, online)
         self._publish_offline_count()
 
+    def progress(self, miner_id: str, command: str, done: int, total: int) -> None:
+        facts = {"command": command, "percent": done * 100 // total, "bytes": done, "of": total}
+        self.publisher.event("progress", miner_id, **facts)
+
     def result(self, result: CommandResult) -> None:
+        if self.fleet.is_own(result):
+            log.debug("fleet_command", outcome=result.status, miner_id=result.miner_id,
+                      key=result.key, reason=result.message)  # fmt: skip
+            return
+        self.publish_result(result)
+
+    def publish_result(self, result: CommandResult) -> None:
+        """Answer whoever gave a command."""
+        self.rig_monitor.result(result)
         say = log.info if result.status == "confirmed" else log.warning
         say("command_" + result.status, miner_id=result.miner_id, key=result.key,
             value=result.value, id=result.id, reason=result.message)  # fmt: skip
@@ -210,6 +269,11 @@ class Bridge(Listener):
             "command_result", result.miner_id, id=result.id, key=result.key,
             status=result.status, code=result.code, message=result.message,
         )  # fmt: skip
+
+    def tell(self, kind: str, miner_id: str | None = None, **facts: Any) -> None:
+        """Log and publish what happened in the fleet."""
+        log.info(kind, miner_id=miner_id, **facts)
+        self.publisher.event(kind, miner_id, **facts)
 
     # -- what the router hands over ----------------------------------------------------------
 
@@ -222,6 +286,7 @@ class Bridge(Listener):
         self._info = None
         self.publisher.announce_bridge()
         self._publish_own_states()
+        self.fleet.connected()
         nonce = self._self_test.begin(time.monotonic())
         self.client.publish(Outgoing(self.topics.request(SELF_TEST), nonce, 1))
         self.housekeeping.refresh_all()
@@ -230,6 +295,7 @@ class Bridge(Listener):
         log.info("home_assistant_started")
         self.publisher.announce_bridge()
         self._publish_own_states()
+        self.fleet.publisher.republish()
         self.housekeeping.refresh_after_birth()
 
     # -- duties ------------------------------------------------------------------------------

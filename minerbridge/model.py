@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -131,7 +132,8 @@ class CommandSpec:
     something and is answered by the device's own reply. *targets*: parameters that say which of
     several things is meant; commands to different ones do not supersede one another.
     *restarts_mining*: the hash stops for a while, as at a start. *works_asleep*: it is taken, and
-    kept for the next start, while the miner is stopped or asleep.
+    kept for the next start, while the miner is stopped or asleep. *same_as*: other commands that do
+    the same, or part of it; to allow or deny one of them is to allow or deny this one.
     """
 
     name: str
@@ -144,6 +146,11 @@ class CommandSpec:
     targets: tuple[str, ...] = ()
     restarts_mining: bool = False
     works_asleep: bool = False
+    same_as: tuple[str, ...] = ()
+
+    def is_among(self, names: AbstractSet[str]) -> bool:
+        """Whether *names*, as the settings list them, mean this command."""
+        return any(name in names for name in (self.name, *self.same_as))
 
     def key(self, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return what a newer command must share with a waiting one to take its place."""

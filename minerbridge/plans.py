@@ -47,8 +47,10 @@ class MinerSpec:
             options={
                 "api": miner.api,
                 "encrypted_reads": miner.encrypted_reads,
+                "namespace": miner.namespace,
                 "firmware_dir": self.firmware_dir,
                 "logs_dir": self.logs_dir,
+                "curve": tuple(tuple(point.model_dump().values()) for point in miner.curve or ()),
                 **miner.limits.model_dump(),
             },
         )

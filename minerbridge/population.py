@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
 
 import structlog
 
@@ -51,6 +54,10 @@ class Population:
 
     def device_ids(self) -> list[str]:
         return sorted(self._owners)
+
+    def specs(self) -> Mapping[str, MinerSpec]:
+        """Return what every miner is run by, to be looked at and left alone."""
+        return MappingProxyType(self._specs)
 
     def owner_of(self, device_id: str) -> str:
         return self._owners.get(device_id, device_id)
@@ -102,7 +109,8 @@ class Population:
             self.meters[miner_id] = meter
         state = self._store.miners.get(miner_id, MinerState())
         plan = spec.plan(meter.power_w if meter is not None else lambda: None)
-        driver = driver_for(spec.miner.family, spec.target())
+        target = replace(spec.target(), progress=partial(self._listener.progress, miner_id))
+        driver = driver_for(spec.miner.family, target)
         energy_kwh = self._store.energy_kwh.get(miner_id)
         worker = MinerWorker(plan, driver, self._listener, state.profiles, energy_kwh)
         self._specs[miner_id] = spec
@@ -110,7 +118,7 @@ class Population:
         self._owners[miner_id] = miner_id
         for profile in state.profiles:
             self._owners[profile.miner_id] = miner_id
-            self._publisher.profile(profile)
+            self._listener.known(profile)
         worker.start(self.on_thread_end)
 
     def _end(self, miner_id: str) -> None:

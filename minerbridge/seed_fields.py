@@ -6,6 +6,7 @@ from typing import Any
 
 from minerbridge.miners.worker import MinerWorker
 from minerbridge.model import Board, MinerProfile, MinerReading, Pool
+from minerbridge.model_fleet import FleetConfig
 from minerbridge.settings import Settings
 
 _GIGA = 1e9
@@ -107,17 +108,22 @@ def details(
     }
 
 
-def config(settings: Settings) -> dict[str, Any]:
-    """Return the five names of the seed's configuration."""
+def config(settings: Settings, changed: FleetConfig) -> dict[str, Any]:
+    """Return the five names of the seed's configuration, as they hold now."""
     fleet = settings.fleet
     by_priority = sorted(settings.miners, key=lambda miner: -miner.priority)
-    return {
+    held: dict[str, Any] = {
         "rated_power_kw_override": fleet.rated_power_kw_override,
         "power_distribution_strategy": fleet.power_distribution_strategy,
         "miner_priority": [miner.id for miner in by_priority if miner.priority],
         "max_power_change_rate_kw_per_sec": fleet.max_power_change_rate_kw_per_sec,
         "min_miner_power_percent": fleet.min_miner_power_percent,
     }
+    return {name: _or(getattr(changed, name), value) for name, value in held.items()}
+
+
+def _or(changed: Any, value: Any) -> Any:
+    return value if changed is None else changed
 
 
 def _number(profile: MinerProfile, board: Board) -> int | None:

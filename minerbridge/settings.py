@@ -16,6 +16,8 @@ from minerbridge.settings_types import (
     FilePath,
     Host,
     MinerId,
+    MonitorUrl,
+    Namespace,
     Percent,
     PollSeconds,
     Port,
@@ -114,6 +116,7 @@ class Miner(Section):
     ports: Ports = Ports()
     api: Literal["auto", "v2", "v3"] = "auto"
     encrypted_reads: bool = False
+    namespace: Namespace | None = None
     poll_interval_s: PollSeconds | None = None
     rated_power_w: Watts | None = None
     power_topic: Meter | None = None
@@ -173,13 +176,17 @@ class RigMiner(Section):
     coin_name: str | None = None
     wan_ip: str | None = None
     power_w: Watts | None = None
+    fan_speed_rpm: Annotated[float, Field(ge=0, le=100_000)] | None = None
+    software_version: str | None = None
     motherboard_name: str | None = None
     cpu_name: str | None = None
     ram_size: str | None = None
+    gpu_coin_name_1: str | None = None
+    gpu_coin_name_2: str | None = None
 
 
 class RigMonitor(Section):
-    url: str | None = None
+    url: MonitorUrl | None = None
     report_interval_s: Seconds = 30
     status_interval_s: Seconds = 5
     apply_expected_status: bool = False

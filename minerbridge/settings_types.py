@@ -6,6 +6,7 @@ import re
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -54,6 +55,25 @@ def _host(value: str) -> str:
     return value
 
 
+def _namespace(value: str) -> str:
+    if not re.fullmatch(r"(/[\w.~-]+)+/?", value, re.ASCII):
+        raise ValueError("expected a path such as /api/v1/mining")
+    return value.rstrip("/")
+
+
+def _monitor_url(value: str) -> str:
+    expected = ValueError("expected an address such as http://192.168.1.5:4000/api/v1")
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        raise expected from None
+    is_plain = not (parts.username or parts.query or parts.fragment)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
+        raise expected
+    return f"{value.rstrip('/')}/api/v1" if parts.path in ("", "/") else value.rstrip("/")
+
+
 def not_a_flag(value: Any, annotation: Any) -> Any:
     """Return *value* unless it is true or false where *annotation* wants something else."""
     if isinstance(value, bool) and annotation is not bool:
@@ -71,6 +91,8 @@ MinerId = Annotated[str, AfterValidator(_miner_id)]
 Topic = Annotated[str, AfterValidator(_topic)]
 BaseTopic = Annotated[str, AfterValidator(_base)]
 Host = Annotated[str, AfterValidator(_host)]
+Namespace = Annotated[str, AfterValidator(_namespace)]
+MonitorUrl = Annotated[str, AfterValidator(_monitor_url)]
 FilePath = Annotated[Path, AfterValidator(Path.expanduser)]
 
 

@@ -54,7 +54,14 @@ def test_the_requests_are_those_of_the_contract(bridge):
     assert set(Answers(bridge).table()) == {
         "miners", "miner", "miner/details", "miner/control", "miner/blink", "miner/command",
         "discovery/scan", "discovery/add", "discovery/remove", "discovery/miners",
-        "config", "health",
+        "config", "config/set", "health", "history",
+        "fleet/status", "fleet/override", "fleet/power-mode", "fleet/allocation",
+        "power/frequencies", "power/curve", "power/miner", "power/calculate", "power/apply",
+        "power/set-frequency",
+        "platform/info", "platform/miners", "platform/miner", "platform/stats", "platform/history",
+        "platform/logs", "platform/profiles", "platform/profile/set", "platform/profile/delete",
+        "platform/start", "platform/stop", "platform/install", "platform/uninstall",
+        "rig-monitor/expected", "rig-monitor/playbooks", "rig-monitor/status",
     }  # fmt: skip
 
 
@@ -214,7 +221,7 @@ def test_a_miner_that_never_answered_takes_no_command(bridge, ask):
 def test_the_configuration_is_exactly_the_seeds():
     miners = [{"id": "a", "host": "h"}, {"id": "b", "host": "h", "priority": 1},
               {"id": "c", "host": "h", "priority": 5}]  # fmt: skip
-    found = Answers(fake_bridge(miners=miners)).config({})
+    found = Answers(fake_bridge(miners=miners)).table()["config"]({})
     assert list(found) == CONFIG.split()
     assert found["miner_priority"] == ["c", "b"]
 
@@ -223,7 +230,7 @@ def test_health_has_the_seeds_fields(bridge, ask):
     found = ask("health")
     assert list(found) == HEALTH.split()
     assert found["services"] == {
-        "miner_discovery": False, "fleet_manager": False, "awesome_miner": "disabled",
+        "miner_discovery": False, "fleet_manager": True, "awesome_miner": "disabled",
     }  # fmt: skip
     assert (found["healthy"], found["miners_registered"], found["miners_online"]) == (True, 1, 1)
     bridge.self_test = "failed"

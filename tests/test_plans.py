@@ -71,6 +71,16 @@ def test_the_target_says_where_and_how_to_log_in(store):
     assert (target.options["min_percent"], target.options["firmware_dir"]) == (50, None)
 
 
+def test_the_curve_is_handed_on_in_the_order_of_its_columns(store):
+    curve = [{"frequency_mhz": 350, "power_w": 660, "hashrate_ths": 7.5}, {"power_w": 1460}]
+
+    assert spec(store, curve=curve).target().options["curve"] == (
+        (350, 660, 7.5, None),
+        (None, 1460, None, None),
+    )
+    assert spec(store).target().options["curve"] == ()
+
+
 LOGINS: dict[str, Any] = {
     "credentials": {"antminer": {"username": "root", "password": "of-family"}}
 }

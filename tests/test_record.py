@@ -25,7 +25,7 @@ from tests.cgminer_rig import RECORDINGS, contact_and_read
 from tests.mosquitto import free_port
 from tests.rpc_replay import ReplayServer, recorded, serving
 
-KINDS = ("antminer_s19", "antminer_s17", "antminer_s9", "cgminer")
+KINDS = ("antminer_s19", "antminer_s17", "antminer_s9", "vnish_s9", "cgminer")
 #: What differs from one device to the next, and from one reading to the next.
 OF_ONE_DEVICE = {
     "miner_id", "at", "mac_address", "serial_number", "hostname", "ip_address", "pools", "boards",

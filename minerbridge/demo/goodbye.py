@@ -18,6 +18,8 @@ def leave(bridge: Bridge, broker: Broker) -> None:
     if broker.is_private or not bridge.client.connected.is_set():
         bridge.stop()
         return
+    bridge.housekeeping.stop()  # it would tell of every miner that goes
+    bridge.housekeeping.join(WITHIN_S)
     for miner_id in list(bridge.workers):
         bridge.remove(miner_id)
     topics = bridge.topics
@@ -26,6 +28,7 @@ def leave(bridge: Bridge, broker: Broker) -> None:
     gone += [topics.state("sensor", own_id, key) for key in OWN_STATES]
     for topic in gone:
         bridge.client.publish(_nothing(topic))
+    bridge.fleet.publisher.withdraw()
     bridge.stop()
     _empty_last(bridge, topics.bridge("state"))
 

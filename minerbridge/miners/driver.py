@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from minerbridge.model import (
     Confirmation,
@@ -17,6 +17,8 @@ from minerbridge.model import (
 T = TypeVar("T")
 #: One read: yields between its requests, so that a command can go first; returns readings.
 ReadSteps = Generator[None, None, Sequence[MinerReading]]
+#: Hears of a long transfer now and then: the command, bytes done, bytes in all. Must not block.
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Target:
     pool_profiles: Mapping[str, tuple[PoolLogin, ...]] = field(default_factory=dict, repr=False)
     timeout_s: float = 3.0
     options: Mapping[str, object] = field(default_factory=dict)
+    progress: Progress | None = None
 
 
 def finished(steps: Generator[None, None, T]) -> T:
@@ -80,6 +83,20 @@ class MinerDriver(Protocol):
 
     def close(self) -> None:
         """Release sockets. Never raises; the driver may be used again afterwards."""
+
+
+@runtime_checkable
+class HostDriver(Protocol):
+    """What a driver of several devices has besides: they come and go while it runs.
+
+    Its read returns a reading of every device it knows, stopped ones included.
+    """
+
+    def attend(self, known: Collection[str], wake: Callable[[], None]) -> None:
+        """Hear, once, which devices were met before; *wake* makes the next read come at once."""
+
+    def has_news(self) -> bool:
+        """Whether `contact` would now tell of other devices or abilities than it last did."""
 
 
 DriverFactory = Callable[[Target], MinerDriver]

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from minerbridge.errors import UnknownDevice
 from minerbridge.miners.antminer import AntminerDriver
 from minerbridge.miners.cgminer import CgminerDriver
-from minerbridge.miners.driver import DriverFactory, MinerDriver, ReadSteps, Target
+from minerbridge.miners.driver import DriverFactory, HostDriver, MinerDriver, ReadSteps, Target
+from minerbridge.miners.iceriver import IceRiverDriver
 from minerbridge.miners.identify import Found, identify
+from minerbridge.miners.mining_platform import MiningPlatformDriver
+from minerbridge.miners.vnish import VnishDriver
+from minerbridge.miners.vnish.recognise import vnish_page
 from minerbridge.miners.whatsminer import WhatsminerDriver
 from minerbridge.model import Confirmation, Identity, MinerCommand, MinerProfile
 
 DRIVERS: Mapping[str, DriverFactory] = {
     "antminer": AntminerDriver,
     "cgminer": CgminerDriver,
+    "iceriver": IceRiverDriver,
+    "vnish": VnishDriver,
+    "mining_platform": MiningPlatformDriver,
     "whatsminer": WhatsminerDriver,
 }
-
-#: Families that can at least be read as cgminer: their commands are other, their RPC is not.
-_SPEAK_RPC = frozenset({"vnish"})
 
 
 def driver_for(family: str, target: Target) -> MinerDriver:
@@ -34,11 +39,19 @@ def driver_for(family: str, target: Target) -> MinerDriver:
     return DRIVERS[family](target)
 
 
-def _drivable(found: Found) -> Found:
-    """Read by the common RPC what has one and no driver of its own."""
-    if found.family in DRIVERS or found.family not in _SPEAK_RPC:
+def _told_apart(target: Target, found: Found, before: Found | None) -> Found:
+    """Look once more at an Antminer that sleeps: its own password may open what the factory's not.
+
+    One that was Vnish *before* still is: while it boots, its pages come up one by one.
+    """
+    if found.family != "antminer" or found.rpc_answers:
         return found
-    return Found("cgminer", f"{found.evidence}, read by the RPC it shares with cgminer")
+    if before is not None and before.family == "vnish":
+        return before
+    if target.password is None:
+        return found
+    page = vnish_page(target, with_own_password=True)
+    return replace(found, family="vnish", evidence=f"{page} of Vnish answers") if page else found
 
 
 class AutoDriver:
@@ -48,13 +61,23 @@ class AutoDriver:
         self._target = target
         self._driver: MinerDriver | None = None
         self._found: Found | None = None
+        self._attended: tuple[Collection[str], Callable[[], None]] | None = None
+
+    def attend(self, known: Collection[str], wake: Callable[[], None]) -> None:
+        """Pass it on to a driver that wants to know, once the family is."""
+        self._attended = (known, wake)
+
+    def has_news(self) -> bool:
+        return isinstance(self._driver, HostDriver) and self._driver.has_news()
 
     def contact(self) -> Sequence[MinerProfile]:
         """Identify anew at every contact: another firmware may have been installed meanwhile."""
-        found = _drivable(identify(self._target))
+        found = _told_apart(self._target, identify(self._target), self._found)
         if self._driver is None or self._found is None or found.family != self._found.family:
             self.close()
             self._driver = driver_for(found.family, self._target)
+            if self._attended is not None and isinstance(self._driver, HostDriver):
+                self._driver.attend(*self._attended)
         self._found = found
         profiles = self._driver.contact()
         return [

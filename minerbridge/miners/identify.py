@@ -7,15 +7,18 @@ ePIC serves HTTP there and WhatsMiner its own JSON.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from minerbridge.errors import BadReply, MinerError, MinerUnreachable, UnknownDevice
 from minerbridge.miners.driver import Target
 from minerbridge.miners.http_transport import HttpTransport
+from minerbridge.miners.iceriver import daemon, pbfarmer
 from minerbridge.miners.tcp_transport import TcpTransport
+from minerbridge.miners.vnish.recognise import vnish_page
 
 RPC_PORT = 4028
 HTTP_PORT = 80
+_ICERIVER_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +27,23 @@ class Found:
 
     family: str
     evidence: str
+    rpc_answers: bool = True
 
 
+#: Vnish up to version 3 has the pages of old Antminers; later ones share the RPC of cgminer alone.
+_VNISH: tuple[tuple[str, str, str], ...] = (
+    ("(VNISH 3", "vnish", "Vnish firmware"),
+    ("S9 (VNISH", "vnish", "Vnish firmware"),
+    ("VNISH", "cgminer", "newer Vnish firmware"),
+    # Nobody else tells watts of a board; the boards of an S9 are 6 to 8, of later models 1 to 3.
+    ('"CHAIN_CONSUMPTION6"', "vnish", "Vnish firmware"),
+)
 #: (text in the upper-cased version reply, family, what it is); the first that matches decides.
 _BANNERS: tuple[tuple[str, str, str], ...] = (
     ("BTMINER", "whatsminer", "WhatsMiner"),
     ("BITMICRO", "whatsminer", "WhatsMiner"),
     ("WHATSMINER", "whatsminer", "WhatsMiner"),
-    ("VNISH", "vnish", "Vnish firmware"),
+    *_VNISH,
     ("BOSMINER", "cgminer", "Braiins OS"),
     ("BOSER", "cgminer", "Braiins OS"),
     ("LUXMINER", "cgminer", "LuxOS"),
@@ -54,7 +66,7 @@ _MARKS: tuple[tuple[str, str, str], ...] = (
     ('"UPFREQ COMPLETE"', "whatsminer", "WhatsMiner"),
     ('"FACTORY GHS"', "whatsminer", "WhatsMiner"),
     ("SOCKET CONNECT FAILED", "whatsminer", "WhatsMiner without its mining program"),
-    ("VNISH", "vnish", "Vnish firmware"),
+    *_VNISH,
     ('"TYPE":"ANTMINER', "antminer", "Antminer"),
     ('"TYPE": "ANTMINER', "antminer", "Antminer"),
 )  # fmt: skip
@@ -62,7 +74,7 @@ _MARKS: tuple[tuple[str, str, str], ...] = (
 #: (text in the web page or its realm, family, what it is).
 _PAGES: tuple[tuple[str, str, str], ...] = (
     ("antMiner Configuration", "antminer", "digest realm of an Antminer"),
-    ("AnthillOS", "vnish", "Vnish firmware"),
+    ("AnthillOS", "cgminer", "newer Vnish firmware"),
     ("IceRiver", "iceriver", "IceRiver"),
     ("/cgi-bin/luci", "whatsminer", "WhatsMiner"),
     ("blackMiner", "", "Hammer or VolcMiner"),
@@ -77,6 +89,21 @@ _PAGES: tuple[tuple[str, str, str], ...] = (
 
 def identify(target: Target) -> Found:
     """Return the family at *target*; raise `MinerUnreachable` or `UnknownDevice`."""
+    found = _named(target)
+    return _told_apart(target, found) if found.family == "antminer" else found
+
+
+def _told_apart(target: Target, found: Found) -> Found:
+    """Tell Vnish from Bitmain's own firmware, whose name and login it may keep."""
+    if found.rpc_answers:
+        text, _ = _banner(target, "stats")
+        return _match((text or "").upper(), _VNISH, "stats reply") or found
+    page = vnish_page(target)
+    return replace(found, family="vnish", evidence=f"{page} of Vnish answers") if page else found
+
+
+def _named(target: Target) -> Found:
+    """Return what the device calls itself."""
     banner, silence = _banner(target, "version")
     if banner is not None:
         found = _match(banner.upper(), _BANNERS, "version reply")
@@ -84,9 +111,10 @@ def identify(target: Target) -> Found:
             return found
         return _from_more(target) or found or _unknown(banner)
     page = _page(target)
-    if page is None:
+    found = _match(page or "", _PAGES, "web page") or _iceriver(target)
+    if found is None and page is None:
         raise silence or MinerUnreachable(f"{target.host}: no answer")
-    return _match(page, _PAGES, "web page") or _unknown(page)
+    return replace(found or _unknown(page or ""), rpc_answers=False)
 
 
 def _from_more(target: Target) -> Found | None:
@@ -97,6 +125,16 @@ def _from_more(target: Target) -> Found | None:
         if found is not None:
             return found
     return _match(_page(target) or "", _PAGES, "web page")
+
+
+def _iceriver(target: Target) -> Found | None:
+    """Look for the ports that IceRivers alone have, asking what they tell anybody."""
+    within_s = min(target.timeout_s, _ICERIVER_S)
+    if daemon.is_daemon(target.host, daemon.port_of(target), within_s):
+        return Found("iceriver", "IceRiver (its mining program answers)")
+    if pbfarmer.is_pbfarmer(target.host, target.ports.get("http", pbfarmer.PORT), within_s):
+        return Found("iceriver", "IceRiver with pbfarmer's firmware (its health check answers)")
+    return None
 
 
 def _banner(target: Target, command: str) -> tuple[str | None, MinerError | None]:

@@ -61,11 +61,17 @@ class Listener:
     def profile(self, profile: MinerProfile) -> None:
         """Hear who the miner is and what it can do, whenever that grows."""
 
+    def known(self, profile: MinerProfile) -> None:
+        """Hear who a miner was before the restart, ahead of any contact."""
+
     def reading(self, reading: MinerReading) -> None:
         """Hear a fresh reading."""
 
     def availability(self, miner_id: str, online: bool, code: str, reason: str) -> None:
         """Hear of a change between reachable and not; *code* is empty when online."""
+
+    def progress(self, miner_id: str, command: str, done: int, total: int) -> None:
+        """Hear how many of how many bytes a command has moved, every tenth of the way."""
 
     def result(self, result: CommandResult) -> None:
         """Hear the one outcome of a command."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ from minerbridge.errors import (
 from minerbridge.miners import enrich
 from minerbridge.miners.commands import check_parameters
 from minerbridge.miners.confirm import Pending, Verdict, verdict
-from minerbridge.miners.driver import MinerDriver
+from minerbridge.miners.driver import HostDriver, MinerDriver
 from minerbridge.miners.energy import EnergyMeter
 from minerbridge.miners.guard import IdentityGuard
 from minerbridge.miners.plan import REFRESH, Counters, Listener, Plan, Query
@@ -41,6 +42,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_RETRY_S = 1.0
 LONGEST_OFFSET_S = 5.0
+#: Between two polls that events ask for: a host that tells of much must not be asked without end.
+SHORTEST_PAUSE_S = 0.5
 SUPERSEDED: Verdict = ("superseded", None, "a newer command took its place")
 STOPPED: Verdict = ("unconfirmed", "STOPPING", "the bridge stopped before it showed")
 
@@ -82,6 +85,11 @@ class MinerWorker(Service):
         #: The readings before, while the listener hears of the new ones.
         self.previous: dict[str, MinerReading] = {}
         self.counters = Counters()
+        self._is_woken = threading.Event()
+        self._polled_s = float("-inf")
+        self._host = driver if isinstance(driver, HostDriver) else None
+        if self._host is not None:
+            self._host.attend([profile.miner_id for profile in known], self._poll_soon)
 
     # -- any thread --------------------------------------------------------------------------
 
@@ -127,6 +135,11 @@ class MinerWorker(Service):
         except TimeoutError:
             raise MinerUnreachable(f"no answer within {timeout_s:g} s") from None
 
+    def _poll_soon(self) -> None:
+        """Let the driver's events bring the next poll forward."""
+        self._is_woken.set()
+        self._mailbox.nudge()
+
     def wake(self) -> None:
         for left in self._mailbox.close():
             if isinstance(left, Query):
@@ -150,10 +163,14 @@ class MinerWorker(Service):
                     self._guarded(self._run_command, *taken)
                     due_s = self._clock()
                     continue
+                if self._is_woken.is_set():
+                    self._is_woken.clear()
+                    due_s = min(due_s, max(self._clock(), self._polled_s + SHORTEST_PAUSE_S))
                 if self._clock() < due_s:
                     continue
                 self.counters.latest_s = max(self.counters.latest_s, self._clock() - due_s)
                 self._guarded(self._poll)
+                self._polled_s = self._clock()
                 due_s = self._next_due_s(due_s)
         except MailboxClosed:
             pass
@@ -201,6 +218,8 @@ class MinerWorker(Service):
             if readings is None:
                 return  # a command waits; it is followed by a read of its own
             self.counters.read_s = self._clock() - began_s
+            if self._host is not None and self._host.has_news():
+                self._meet()
             for reading in readings:
                 self._publish(reading)
         except MinerError as error:
@@ -226,16 +245,19 @@ class MinerWorker(Service):
     def _publish(self, reading: MinerReading) -> None:
         plan = self.plan
         if reading.miner_id not in self.profiles:
-            for profile in self._driver.contact():
-                self._know(profile)
-        if reading.miner_id == plan.miner_id:
+            self._meet()
+        is_own = reading.miner_id == plan.miner_id
+        if is_own:
             self._who.compare(Identity(reading.mac_address, reading.serial_number))
         if reading.algorithm is None and plan.algorithm is not None:
             reading = reading.replace(algorithm=plan.algorithm)
         reading = enrich.without_logins(reading)
-        reading = enrich.with_power(reading, plan.metered_power_w(), plan.rated_power_w)
-        self._meter.add(reading.power_w, self._clock())
-        reading = enrich.with_derived(reading, self._published_energy_kwh())
+        # Plug and rating are the host's: shared out they would count once for each of its devices.
+        if is_own:
+            reading = enrich.with_power(reading, plan.metered_power_w(), plan.rated_power_w)
+            self._meter.add(reading.power_w, self._clock())
+        energy_kwh = self._published_energy_kwh() if is_own else None
+        reading = enrich.with_derived(reading, energy_kwh)
         reading = enrich.with_pool_profile(reading, plan.pool_profiles)
         profile = self.profiles[reading.miner_id]
         grown = enrich.grown(profile, reading)
@@ -256,17 +278,25 @@ class MinerWorker(Service):
         """Meet the miner anew after every silence, and make sure that it is the same one."""
         if self._in_contact:
             return
+        self._meet()
+        self._in_contact = True
+
+    def _meet(self) -> None:
         for profile in self._driver.contact():
             self._who.compare(profile.identity)
             self._who.compare_family(self.profiles.get(profile.miner_id), profile)
             self._know(enrich.merged(self.profiles.get(profile.miner_id), profile))
-        self._in_contact = True
 
     def _know(self, profile: MinerProfile) -> None:
         profile = self.plan.policy.narrowed(profile)
-        if profile != self.profiles.get(profile.miner_id):
-            self.profiles[profile.miner_id] = profile
-            self._listener.profile(profile)
+        before = self.profiles.get(profile.miner_id)
+        if profile == before:
+            return
+        self.profiles[profile.miner_id] = profile
+        self._listener.profile(profile)
+        if before is None and self.online:
+            # A device that comes later: its host's return was told before it was there.
+            self._listener.availability(profile.miner_id, True, "", "")
 
     def _succeeded(self) -> None:
         self._failures_in_row = 0

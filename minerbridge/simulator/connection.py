@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import ClassVar, cast
 
 from minerbridge.simulator.device import NEVER_S, Device, Host, Reply
@@ -20,6 +21,11 @@ class Connection(asyncio.Protocol):
         self.device, self.host = device, host
         self._open = open_connections
         self.transport: asyncio.Transport | None = None
+
+    @classmethod
+    def tls(cls) -> ssl.SSLContext | None:
+        """Return what encrypts the port; None for a plain one."""
+        return None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)

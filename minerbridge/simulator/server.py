@@ -19,7 +19,10 @@ from minerbridge.simulator.addresses import Addresses, bound
 from minerbridge.simulator.connection import Connection
 from minerbridge.simulator.device import Device
 from minerbridge.simulator.http_server import HttpConnection
+from minerbridge.simulator.iceriver_daemon import DaemonConnection
+from minerbridge.simulator.iceriver_tls import HttpsConnection
 from minerbridge.simulator.kinds import kind_named
+from minerbridge.simulator.mining_platform_socket import PlatformConnection
 from minerbridge.simulator.physics import Clock
 from minerbridge.simulator.rpc_server import RpcConnection
 from minerbridge.simulator.whatsminer_connection import WhatsminerConnection
@@ -30,6 +33,9 @@ BACKLOG = 100
 PROTOCOLS: dict[str, type[Connection]] = {
     "rpc": RpcConnection,
     "http": HttpConnection,
+    "https": HttpsConnection,
+    "iceriver_daemon": DaemonConnection,
+    "mining_platform": PlatformConnection,
     "whatsminer_v2": WhatsminerConnection,
     "whatsminer_v3": FramedConnection,
 }
@@ -191,7 +197,10 @@ class Fleet:
         device.ports[port] = listener.getsockname()[1]
         loop = asyncio.get_running_loop()
         return await loop.create_server(
-            lambda: protocol(device, self, connections), sock=listener, backlog=BACKLOG
+            lambda: protocol(device, self, connections),
+            sock=listener,
+            backlog=BACKLOG,
+            ssl=protocol.tls(),
         )
 
     def _remember(self, clock_s: float, action: Callable[[], None]) -> None:

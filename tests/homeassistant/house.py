@@ -22,8 +22,10 @@ class House:
         self.broker = start_broker(users={USERNAME: PASSWORD}, persistence=True)
         self.listener = Listener(self.broker.port, USERNAME, PASSWORD)
         self.miners = Fleet(first_address="127.77.1.1", speed=10)
+        # A Mining Platform is several devices, of which the settings name only the host.
         for kind in KINDS:
-            self.miners.add(kind)
+            if kind != "mining_platform":
+                self.miners.add(kind)
         self.miners.start()
         self.bridge = BridgeProcess(directory, self._settings())
         self.home = HomeAssistant(directory / "home")
