@@ -129,6 +129,7 @@ class Bridge(Listener):
         return services + list(self.workers.values())
 
     def start(self) -> None:
+        self.fleet.start()
         self.population.on_thread_end = self.ended
         self.population.apply()
         for service in self.services():

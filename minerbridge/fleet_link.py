@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from minerbridge.errors import CommandRejected
 from minerbridge.fleet.controller import Controller
 from minerbridge.fleet.history import History
@@ -16,6 +18,7 @@ from minerbridge.fleet.listener import FleetListener
 from minerbridge.fleet.member import Member
 from minerbridge.fleet.memory import Memory
 from minerbridge.fleet.service import FleetService
+from minerbridge.fleet.status import NO_FAILSAFE
 from minerbridge.model import (
     CommandResult,
     CommandSpec,
@@ -45,6 +48,7 @@ from minerbridge.settings_fleet import Fleet
 if TYPE_CHECKING:
     from minerbridge.bridge import Bridge
 
+log = structlog.get_logger(__name__)
 DISPATCH = CommandSpec(
     "dispatch",
     (Parameter("enabled", "boolean"),),
@@ -105,11 +109,19 @@ class FleetLink(FleetListener):
         settled = (bridge.settings.fleet, members_of(bridge.settings, bridge.population.specs()))
         if settled == self._settled:
             return
+        if self._settled is not None and self._settled[0].meter != settled[0].meter:
+            self.meter = fleet_meter(bridge.settings)
         self._settled = settled
         self.service.apply(*settled)
         for worker in list(bridge.workers.values()):
             for profile in list(worker.profiles.values()):
                 self.service.meet(profile)
+
+    def start(self) -> None:
+        """Say what an operator should know before the first order."""
+        fleet = self._bridge.settings.fleet
+        if fleet.enabled and fleet.failsafe_power_kw is None:
+            log.warning("no_failsafe", hint=NO_FAILSAFE)
 
     def stop(self) -> None:
         """Say that no order is taken any more, and end; miners are left as they are."""

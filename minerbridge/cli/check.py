@@ -31,6 +31,10 @@ def run(options: argparse.Namespace) -> int:
     often = f"every {discovery.interval_s:g} s" if discovery.enabled else "off; scans allowed"
     networks = ", ".join(str(network) for network in discovery.networks) or "no network"
     print(f"discovery {often} in {networks}")
+    print(f"fleet     {_fleet(settings)}")
+    monitor = settings.rig_monitor
+    if monitor.url:
+        print(f"monitor   {monitor.url}: {len(monitor.miners)} miners")
     print(f"miners    {len(settings.miners)}")
     for miner in settings.miners:
         interval_s = miner.poll_interval_s or settings.poll_interval_s
@@ -43,6 +47,22 @@ def run(options: argparse.Namespace) -> int:
     for warning in warnings(settings):
         print(f"warning: {warning}", file=sys.stderr)
     return 0
+
+
+def _fleet(settings: Settings) -> str:
+    """Return in a line how orders of an EMS are followed."""
+    fleet, ems = settings.fleet, settings.ems
+    if not fleet.enabled:
+        return "off: orders of an EMS are refused"
+    members = sum(one.dispatch and not one.read_only for one in settings.miners)
+    words = [f"{members} miners take part", fleet.power_control_mode]
+    words.append(fleet.power_distribution_strategy)
+    if fleet.meter is not None:
+        words.append(f"meter {fleet.meter.topic} ({fleet.meter.scope})")
+    failsafe = fleet.failsafe_power_kw
+    silent = "broker" if ems.heartbeat_timeout_s is None else "broker or heartbeat"
+    words.append("no failsafe" if failsafe is None else f"{failsafe:g} kW when {silent} is lost")
+    return ", ".join(words)
 
 
 def warnings(settings: Settings) -> list[str]:
@@ -66,6 +86,22 @@ def warnings(settings: Settings) -> list[str]:
         if key in hosts:
             found.append(f"{miner.id} and {hosts[key]} are at the same address {miner.host}")
         hosts[key] = miner.id
+    members = {one.id for one in settings.miners}
+    found += [
+        f"rig_monitor.miners: there is no miner {name}"
+        for name in settings.rig_monitor.miners
+        if name not in members and not any(name.startswith(f"{one}_") for one in members)
+    ]
+    found += [
+        f"{one.id}: what it draws is not known before it was measured: set rated_power_w, or the"
+        " fleet cannot place it"
+        for one in settings.miners
+        if settings.fleet.enabled
+        and one.dispatch
+        and one.family in ("antminer", "cgminer", "iceriver")
+        and one.rated_power_w is None
+        and one.power_topic is None
+    ]
     if settings.fleet.enabled and settings.fleet.failsafe_power_kw is None:
         found.append(
             "fleet.failsafe_power_kw is null: when the EMS or the broker is lost, the fleet holds"
