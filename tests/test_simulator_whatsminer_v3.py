@@ -9,6 +9,9 @@ import time
 
 import pytest
 
+from minerbridge.miners.driver import Target
+from minerbridge.miners.http_transport import HttpTransport
+from minerbridge.miners.identify import identify
 from minerbridge.simulator import Fleet
 from minerbridge.simulator import whatsminer_cipher as cipher
 from minerbridge.simulator.whatsminer_framed import FramedConnection
@@ -316,3 +319,18 @@ def test_the_apis_are_opened_as_wished(miner):
     assert miner(apis="v2").ports.keys() == miner(generation=3).ports.keys() == {"rpc"}
     assert miner(apis="v3").open_ports() == {"v3"}
     assert miner().open_ports() == {"rpc", "v3"}
+
+
+def test_its_pages_lead_a_visitor_to_the_login_over_https():
+    with Fleet(ports={"v3": 0, "http": 0, "https": 0}) as fleet:
+        (device,) = fleet.add("whatsminer", apis="v3", web=True)
+        transport = HttpTransport(device.address, device.ports["http"])
+        front = transport.get("/")
+        page = transport.get("/cgi-bin/luci").text
+        found = identify(Target("m1", device.address, ports={**device.ports, "rpc": 1}))
+        transport.close()
+
+    location = f"https://127.0.0.1:{device.ports['https']}/cgi-bin/luci"
+    assert (front.status, front.headers["location"]) == (307, location)
+    assert "WhatsMiner" in page
+    assert found.family == "whatsminer"

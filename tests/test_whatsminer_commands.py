@@ -2,7 +2,13 @@
 
 import pytest
 
-from minerbridge.errors import CommandRejected, InvalidValue, OutcomeUnknown, Unsupported
+from minerbridge.errors import (
+    CommandRejected,
+    InvalidValue,
+    MinerRefused,
+    OutcomeUnknown,
+    Unsupported,
+)
 from minerbridge.miners.whatsminer.table import READS, ROWS, WRITES
 from tests.whatsminer_rig import SUMMARY, Rig, ok, order, refused, reset
 
@@ -27,7 +33,6 @@ SENT = [
     ("set_normal_power", {}, {}),
     ("reboot", {}, {}),
     ("factory_reset", {}, {}),
-    ("update_pwd", {"old": "secret", "new": "new_1"}, {"old": "secret", "new": "new_1"}),
     ("net_config", {"param": "dhcp"}, {"param": "dhcp"}),
     ("net_config", NETWORK, NETWORK),
     ("set_target_freq", {"percent": -10}, {"percent": "-10"}),
@@ -146,7 +151,7 @@ REFUSED = [
     # whatever takes nothing refuses something
     *((row.name, {"surprise": 1}) for row in (*WRITES, *READS) if not row.parameters),
 ]
-OTHERWISE_TESTED = {"update_firmware", "download_logs", "pre_power_on"}
+OTHERWISE_TESTED = {"update_firmware", "download_logs", "update_pwd", "pre_power_on"}
 
 
 @pytest.fixture
@@ -257,11 +262,53 @@ def test_guarded_and_secret_commands(driver):
 
 
 def test_after_update_pwd_the_new_password_is_used(rig, driver):
+    rig.sealed["update_pwd"] = changing_password(rig)
+    confirmation = order(driver, "update_pwd", old="secret", new="fresh")
+    order(driver, "led", enabled=True)
+
+    sent = {"cmd": "update_pwd", "old": "secret", "new": "fresh"}
+    assert rig.written[0] == {**sent, "token": rig.written[0]["token"]}
+    assert "set it as `password`" in confirmation.message
+    assert "fresh" not in confirmation.message
+    assert [one["cmd"] for one in rig.written] == ["update_pwd", "get_version", "set_led"]
+
+
+def changing_password(rig, *, answers=True):
+    def change(connection, request):
+        reply = rig.seal(ok())
+        rig.password = request["new"]
+        if answers:
+            connection.sendall(reply)
+
+    return change
+
+
+def test_a_lost_reply_to_update_pwd_is_told_by_the_new_password(rig, driver):
+    rig.sealed["update_pwd"] = changing_password(rig, answers=False)
     order(driver, "update_pwd", old="secret", new="fresh")
-    rig.password = "fresh"
+    order(driver, "led", enabled=True)
+
+    assert [one["cmd"] for one in rig.written] == ["update_pwd", "get_version", "set_led"]
+
+
+@pytest.mark.parametrize("answer", [ok(), reset])
+def test_a_new_password_that_is_not_taken_leaves_the_old(rig, driver, answer):
+    rig.sealed["update_pwd"] = answer
+    with pytest.raises(MinerRefused, match="the old holds"):
+        order(driver, "update_pwd", old="secret", new="fresh")
     order(driver, "led", enabled=True)
 
     assert [one["cmd"] for one in rig.written] == ["update_pwd", "set_led"]
+
+
+def test_a_lost_reply_to_update_pwd_may_stay_unknown(rig, driver):
+    order(driver, "led", enabled=True)
+    rig.plain["get_token"] = ok("over max connect", 136, "E")
+    rig.sealed["update_pwd"] = reset
+    with pytest.raises(OutcomeUnknown):
+        order(driver, "update_pwd", old="secret", new="fresh")
+
+    assert [one["cmd"] for one in rig.written] == ["set_led", "update_pwd"]
 
 
 def test_restarts_are_kept_apart(rig, driver):

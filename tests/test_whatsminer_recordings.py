@@ -10,7 +10,7 @@ import pytest
 from minerbridge.errors import BridgeError, MinerRefused, Unsupported
 from minerbridge.miners.rpc_decode import decode
 from minerbridge.miners.whatsminer import codes, reading, v3_reading
-from minerbridge.miners.whatsminer.v3_client import _refusal
+from minerbridge.miners.whatsminer.v3_client import refusal
 
 COLLECTION = os.environ.get("MINERBRIDGE_RECORDINGS")
 FOLDER = Path(COLLECTION or ".") / "whatsminer"
@@ -119,7 +119,7 @@ def test_each_reply_is_taken_or_gives_its_error(path):
     is_v3 = "STATUS" not in reply
     found: BridgeError | None = None
     if is_v3 and "code" in reply:
-        found = _refusal(path.stem, reply)
+        found = refusal(path.stem, reply)
     elif not is_v3:
         found = codes.refusal(path.stem, reply, encrypted=False)
 

@@ -14,6 +14,8 @@ from typing import Any
 from minerbridge.miners.driver import PoolLogin, Target
 from minerbridge.miners.whatsminer import WhatsminerDriver, cipher
 from minerbridge.model import MinerCommand
+from minerbridge.simulator import Fleet
+from minerbridge.simulator.whatsminer import Whatsminer
 
 PASSWORD, SALT, NEWSALT = "secret", "BQ5hoXV9", "jbzkfQls"
 MAC = "02:00:00:00:00:17"
@@ -70,6 +72,9 @@ class Rig:
         self.asked: list[dict[str, Any]] = []
         self.written: list[dict[str, Any]] = []
         self.password = PASSWORD
+        #: Whether the next connection is cut before a byte of it is read.
+        self.cuts_next = False
+        self.connections = 0
         self.clock = Clock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -101,6 +106,11 @@ class Rig:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self.connections += 1
+            if self.cuts_next:
+                self.cuts_next = False
+                reset(connection)
+                continue
             with connection:
                 try:
                     self._answer(connection)
@@ -148,6 +158,13 @@ def reset(connection: socket.socket, _request: object = None) -> None:
     """Close with RST instead of FIN."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+def simulated(fleet: Fleet, **options: Any) -> Whatsminer:
+    """Add a WhatsMiner that is tuned long since."""
+    (device,) = fleet.add("whatsminer", **{"uptime_s": 90_000.0, "password": PASSWORD, **options})
+    assert isinstance(device, Whatsminer)
+    return device
 
 
 def order(driver: WhatsminerDriver, name: str, **parameters: Any) -> Any:

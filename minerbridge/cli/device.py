@@ -13,6 +13,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("host", metavar="HOST", help="address of the miner")
     parser.add_argument("--family", default="auto", help="firmware family (default: found out)")
     parser.add_argument("--port", type=_port, metavar="N", help="port of its API")
+    parser.add_argument("--v3-port", type=_port, metavar="N", help="port of a WhatsMiner's API v3")
+    parser.add_argument(
+        "--api", choices=("auto", "v2", "v3"), default="auto", help="which API of a WhatsMiner"
+    )
     parser.add_argument("--http-port", type=_port, metavar="N", help="port of its web pages")
     parser.add_argument("--username", metavar="U", help="web user")
     parser.add_argument("--password", metavar="P", help="password")
@@ -20,14 +24,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="log what happens")
 
 
-def target(options: argparse.Namespace) -> Target:
-    """Return the device the options name. Without --http-port, --port is tried for both."""
+def target(options: argparse.Namespace, **files: object) -> Target:
+    """Return the device the options name, and *files*, the directories it may use.
+
+    Without --http-port, --port is tried for both; without --v3-port, --api v3 is at --port.
+    """
     logs.set_up("debug" if options.verbose else "critical")
     ports = {}
     if options.port is not None:
         ports = {"rpc": options.port, "http": options.http_port or options.port}
     elif options.http_port is not None:
         ports = {"http": options.http_port}
+    v3_port = options.v3_port or (options.port if options.api == "v3" else None)
+    if v3_port is not None:
+        ports["v3"] = v3_port
     return Target(
         miner_id=options.host.replace(".", "_").replace(":", "_").lower(),
         host=options.host,
@@ -35,6 +45,7 @@ def target(options: argparse.Namespace) -> Target:
         password=options.password,
         ports=ports,
         timeout_s=options.timeout,
+        options={"api": options.api, **files},
     )
 
 

@@ -11,7 +11,10 @@ from minerbridge.model import CommandSpec, MinerProfile, Parameter
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the settings say about one miner."""
+    """What the settings say about one miner.
+
+    *allow* and *deny* name commands; one that does the same under another name is meant, too.
+    """
 
     read_only: bool = False
     allow: AbstractSet[str] = frozenset()
@@ -25,14 +28,14 @@ class Policy:
         """Raise `NotAllowed` with the setting that would change it."""
         if self.read_only:
             raise NotAllowed(f"{miner_id} is read-only by the settings", code="READ_ONLY")
-        if spec.name in self.deny:
+        if spec.is_among(self.deny):
             raise NotAllowed(f"{spec.name} is denied for {miner_id} (commands.deny)")
         if spec.access == "secret":
             raise NotAllowed(
                 f"{spec.name} carries a pool address or password, which is never taken over MQTT:"
                 " name a pool profile of the settings, or use the command line"
             )
-        if spec.access == "guarded" and spec.name not in self.allow:
+        if spec.access == "guarded" and not spec.is_among(self.allow):
             raise NotAllowed(
                 f"{spec.name} is off unless the settings allow it:"
                 f" add it to commands.allow of {miner_id}"

@@ -19,6 +19,8 @@ from minerbridge.miners.rpc_commands import QUERIES
 from minerbridge.miners.rpc_decode import decode
 from minerbridge.miners.rpc_dialects import DIALECTS
 from minerbridge.miners.tcp_transport import TcpTransport
+from minerbridge.miners.whatsminer.reads import V2_JOINED, V2_READS, V3_READS
+from minerbridge.miners.whatsminer.v3_client import V3Client, parsed, refusal
 
 FRONT_PAGE = "/"
 JOINED = "version+summary"
@@ -27,10 +29,12 @@ _ANTMINER_PAGES = (
     "get_system_info", "get_network_info", "get_miner_conf", "get_miner_status", "stats", "summary",
     "pools", "miner_type", "get_blink_status",
 )  # fmt: skip
+_VNISH_PAGES = ("get_system_info.cgi", "get_network_info.cgi", "get_miner_conf.cgi", "chip_hr.json")
 _PATHS = {
     "antminer": (*(f"/cgi-bin/{name}.cgi" for name in _ANTMINER_PAGES), "/miner_power"),
+    "vnish": tuple(f"/cgi-bin/{name}" for name in _VNISH_PAGES),
 }
-_FACTORY_LOGIN = {"antminer": ("root", "root", REALM)}
+_FACTORY_LOGIN = {"antminer": ("root", "root", REALM), "vnish": ("root", "root", REALM)}
 #: The one page of the old generation that is read by a form; `get_miner_status` is its mark.
 _OLD_MARK, _OLD_BLINK = "/cgi-bin/get_miner_status.cgi", "/cgi-bin/blink.cgi"
 _BLINK_FORM = "action=onPageLoaded"
@@ -39,15 +43,17 @@ _FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One read. *form* makes it a POST."""
+    """One read. *form* makes a page's a POST, and is the `param` of API v3's."""
 
-    over: Literal["rpc", "http"]
+    over: Literal["rpc", "http", "v3"]
     what: str
     form: str = ""
 
     def __str__(self) -> str:
         if self.over == "rpc":
             return f"RPC {self.what}"
+        if self.over == "v3":
+            return f"API v3 {self.what} {self.form}".rstrip()
         return f"POST {self.what} {self.form}" if self.form else f"GET {self.what}"
 
 
@@ -71,19 +77,22 @@ def rpc_reads() -> list[str]:
 def record(target: Target, family: str | None) -> Recording:
     """Ask the device at *target*; raise `MinerUnreachable` when nothing answers at all."""
     recording = Recording()
-    silence = _record_rpc(target, recording)
+    silence = _record_rpc(target, family, recording)
+    if family == "whatsminer":
+        silence = _record_v3(target, recording) and silence
     silence = _record_pages(target, family, recording) and silence
     if not recording.replies and not recording.refused:
         raise silence or MinerUnreachable("nothing was answered")
     return recording
 
 
-def _record_rpc(target: Target, recording: Recording) -> MinerError | None:
+def _record_rpc(target: Target, family: str | None, recording: Recording) -> MinerError | None:
+    is_whatsminer = family == "whatsminer"
     transport = TcpTransport(target.host, target.ports.get("rpc", RPC_PORT), target.timeout_s)
-    for command in rpc_reads():
+    for command in V2_READS if is_whatsminer else rpc_reads():
         request = Request("rpc", command)
         try:
-            reply = transport.exchange(_rpc_request(command))
+            reply = _asked(transport, command, is_whatsminer)
         except MinerError as error:
             if not recording.replies:
                 return error
@@ -95,14 +104,38 @@ def _record_rpc(target: Target, recording: Recording) -> MinerError | None:
         elif reply:
             recording.replies[request] = reply
     try:
-        recording.joins = b'"summary"' in transport.exchange(_rpc_request(JOINED))
+        joined = V2_JOINED if is_whatsminer else JOINED
+        recording.joins = b'"summary"' in _asked(transport, joined, is_whatsminer)
     except MinerError:
         recording.joins = False
     return None
 
 
-def _rpc_request(command: str) -> bytes:
-    return json.dumps({"command": command}, separators=(",", ":")).encode()
+def _asked(transport: TcpTransport, command: str, is_whatsminer: bool) -> bytes:
+    """Return the reply; a WhatsMiner is asked by `cmd`, and again where it wants `command`."""
+    if is_whatsminer:
+        reply = transport.exchange(_rpc_request(command, "cmd"))
+        if b"Missing JSON 'command'" not in reply:
+            return reply
+    return transport.exchange(_rpc_request(command, "command"))
+
+
+def _rpc_request(command: str, key: str) -> bytes:
+    return json.dumps({key: command}, separators=(",", ":")).encode()
+
+
+def _record_v3(target: Target, recording: Recording) -> MinerError | None:
+    """Ask over API v3; return the silence where that port does not answer."""
+    client = V3Client(target)
+    for name, param in V3_READS:
+        request = Request("v3", name, param)
+        try:
+            reply = client.ask_raw(name, param or None)
+            is_refused = refusal(name, parsed(reply)) is not None
+        except MinerError as error:
+            return error
+        (recording.refused if is_refused else recording.replies)[request] = reply
+    return None
 
 
 def is_refusal(reply: bytes) -> bool:

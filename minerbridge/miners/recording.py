@@ -21,7 +21,7 @@ NAMES: Mapping[Kind, str] = {
 }  # fmt: skip
 #: What a key, reduced to letters and digits, says of its value; the first that matches decides.
 _KEYS: tuple[tuple[str, Kind], ...] = (
-    (r"pass|pwd|psk|token|secret|apikey", "password"),
+    (r"pass|pwd|psk|token|salt|secret|apikey", "password"),
     (r"mac\d*$|macaddr", "mac"),
     (r"serial|serinum|sn\d*$|^dna|uuid|hwid|minerid|machineid|deviceid", "serial"),
     (r"hostname|^host$|machinename|ssid", "hostname"),

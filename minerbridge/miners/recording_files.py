@@ -34,6 +34,9 @@ def file_name(request: Request, reply: bytes) -> str:
     """Return `summary.json` or `http_cgi-bin-stats.json`: how recordings name their files."""
     if request.over == "rpc":
         return f"{request.what}{_suffix(reply)}"
+    if request.over == "v3":
+        param = f"-{request.form.replace('+', '-')}" if request.form else ""
+        return f"v3_{request.what}{param}{_suffix(reply)}"
     if request.what == FRONT_PAGE:
         return f"http_index{_suffix(reply)}"
     path = request.what.strip("/").removesuffix(".cgi").replace("/", "-")

@@ -14,6 +14,7 @@ from minerbridge.miners.recorder import FRONT_PAGE, Recording, Request
 
 LOOPBACK = "127.0.0.1"
 UNKNOWN = b'{"STATUS":[{"STATUS":"E","When":0,"Code":14,"Msg":"Invalid command"}],"id":1}\0'
+UNKNOWN_V3 = b'{"code":-2,"when":0,"msg":"invalid command","desc":""}'
 LONGEST_REQUEST = 65_536
 
 
@@ -26,14 +27,22 @@ class Replay:
         if any(one.over == "rpc" for one in (*recording.replies, *recording.refused)):
             self._rpc.server_activate()  # else connections are refused, as the device did
         self._http = _HttpServer((LOOPBACK, 0), _HttpConnection)
-        self._rpc.recording = self._http.recording = recording
+        self._v3 = _RpcServer((LOOPBACK, 0), _FramedConnection, bind_and_activate=False)
+        self._v3.server_bind()
+        if any(one.over == "v3" for one in recording.replies):
+            self._v3.server_activate()
+        self._rpc.recording = self._http.recording = self._v3.recording = recording
 
     @property
     def ports(self) -> Mapping[str, int]:
-        return {"rpc": self._rpc.server_address[1], "http": self._http.server_port}
+        return {
+            "rpc": self._rpc.server_address[1],
+            "http": self._http.server_port,
+            "v3": self._v3.server_address[1],
+        }
 
     def __enter__(self) -> Self:
-        for server in (self._rpc, self._http):
+        for server in (self._rpc, self._http, self._v3):
             threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
@@ -41,7 +50,7 @@ class Replay:
         self, _type: type[BaseException] | None, _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:  # fmt: skip
-        for server in (self._rpc, self._http):
+        for server in (self._rpc, self._http, self._v3):
             server.shutdown()
             server.server_close()
 
@@ -79,6 +88,18 @@ def _single(recording: Recording, command: str) -> bytes:
     request = Request("rpc", command)
     said = recording.replies.get(request) or recording.refused.get(request)
     return said if isinstance(said, bytes) else UNKNOWN
+
+
+class _FramedConnection(socketserver.BaseRequestHandler):
+    """API v3 of WhatsMiners: a length of four bytes goes ahead."""
+
+    def handle(self) -> None:
+        recording = cast("_RpcServer", self.server).recording
+        asked: dict[str, Any] = json.loads(self.request.recv(LONGEST_REQUEST)[4:])
+        request = Request("v3", str(asked.get("cmd")), str(asked.get("param") or ""))
+        said = recording.replies.get(request) or recording.refused.get(request)
+        reply = said if isinstance(said, bytes) else UNKNOWN_V3
+        self.request.sendall(len(reply).to_bytes(4, "little") + reply)
 
 
 class _HttpServer(ThreadingHTTPServer):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
-from minerbridge.simulator.device import Device
+from minerbridge.simulator.device import Device, HttpRequest, Reply
 from minerbridge.simulator.physics import Point
 from minerbridge.simulator.pools import PoolEntry, default_pools
 from minerbridge.simulator.whatsminer_accounts import Accounts
@@ -18,8 +19,17 @@ from minerbridge.simulator.whatsminer_tokens import Tokens
 
 FACTORY_PASSWORD = "admin"  # noqa: S105  # as documented by the maker
 SILENT = ("reboot", "factory_reset")
-PORTS = {"rpc": 4028, "v3": 4433}
-APIS = {"v2": ("rpc",), "v3": ("v3",), "both": ("rpc", "v3")}
+PORTS = {"rpc": 4028, "v3": 4433, "http": 80, "https": 443}
+ASKED_KEPT = 200
+APIS: Mapping[str, tuple[str, ...]] = {"v2": ("rpc",), "v3": ("v3",), "both": ("rpc", "v3")}
+LOGIN_PAGE = "/cgi-bin/luci"
+LOGIN_FORM = b"""<!DOCTYPE html>
+<html><head><title>WhatsMiner - LuCI</title></head><body>
+<form method="post" action="/cgi-bin/luci">
+<input name="luci_username"><input name="luci_password" type="password">
+</form></body></html>
+"""
+WEB = ("http", "https")
 
 
 class Whatsminer(Device):
@@ -27,6 +37,7 @@ class Whatsminer(Device):
 
     *silent* commands are done and never answered; *log_delivery* is "delayed", "joined", "split" or
     "stalled". *power_off_holds* False: it hashes again minutes after ``power_off``, as some do.
+    *web*: its pages answer, too, as far as a visitor is led to the login.
     """
 
     kind = "whatsminer"
@@ -39,7 +50,8 @@ class Whatsminer(Device):
 
     def __init__(
         self, number: int = 1, *, generation: int = 4, model: str | None = None,
-        apis: str | None = None, password: str = FACTORY_PASSWORD, api_switch: bool = True,
+        apis: str | None = None, web: bool = False, password: str = FACTORY_PASSWORD,
+        api_switch: bool = True,
         token_limit: int | None = None, token_timeout_s: int | None = None,
         power_off_holds: bool = True, silent: Collection[str] = SILENT,
         log_delivery: str = "delayed", accepts_firmware: bool = True, firmware: str | None = None,
@@ -48,7 +60,7 @@ class Whatsminer(Device):
         self.generation = GENERATIONS[generation]
         self.model: Model = MODELS[model or self.generation.model]
         self.rating = self.model.rating  # type: ignore[misc]  # a class has several models
-        self.apis = APIS[apis or ("both" if generation >= 4 else "v2")]
+        self.apis = APIS[apis or ("both" if generation >= 4 else "v2")] + (WEB if web else ())
         self.default_ports = {name: PORTS[name] for name in self.apis}  # type: ignore[misc]
         self.credentials = ("super", password)  # type: ignore[misc]
         super().__init__(number, **common)
@@ -56,6 +68,8 @@ class Whatsminer(Device):
         self.api_switch, self.power_off_holds = api_switch, power_off_holds
         self.silent, self.log_delivery = set(silent), log_delivery
         self.accepts_firmware, self.uploads = accepts_firmware, list[bytes]()
+        #: The latest requests of the v2 API as they were understood, which is decrypted.
+        self.asked = deque[str](maxlen=ASKED_KEPT)
         self.tokens: Tokens = Tokens(
             password, now_s=lambda: self.plant.now_s, source=self.plant.random,
             timeout_s=token_timeout_s, limit=token_limit or (100 if generation >= 4 else 32),
@@ -72,6 +86,14 @@ class Whatsminer(Device):
         if plant.now_s < plant.system_at_s:
             return set()
         return {port for port in self.apis if not (faults.refuse and faults.afflicts(port))}
+
+    def http(self, request: HttpRequest) -> Reply:
+        """Lead a visitor to LuCI's login over HTTPS, as this firmware does."""
+        if request.path == LOGIN_PAGE:
+            return Reply(LOGIN_FORM)
+        port = "" if self.ports["https"] == PORTS["https"] else f":{self.ports['https']}"
+        location = f"Location: https://{self.address}{port}{LOGIN_PAGE}"
+        return Reply(b"", status=307, headers=(location,))
 
     # Orders
 

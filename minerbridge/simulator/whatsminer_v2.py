@@ -59,6 +59,7 @@ def answer(device: Whatsminer, text: str) -> Exchange:
     try:
         if "enc" in request:
             return _encrypted(device, request)
+        device.asked.append(text)
         return _read(device, request)
     except RefusedError as error:
         return _plain(refusal(device, error.code, error.message))
@@ -125,6 +126,7 @@ def _encrypted(device: Whatsminer, outer: Document) -> Exchange:
         raise RefusedError(BAD_JSON, "enc json load err")
     name = _name(request)
     device.requests[f"rpc {name}"] += 1
+    device.asked.append(text)
     try:
         return _privileged(device, key, name, text, request)
     except RefusedError as error:

@@ -28,6 +28,8 @@ from minerbridge.miners.whatsminer.v2_client import Reply, V2Client, decoded
 from minerbridge.model import Confirmation
 
 log = structlog.get_logger(__name__)
+#: Hears how many bytes have been moved.
+Tell = Callable[[int], None]
 
 _CHUNK = 65_536
 #: A size goes ahead of the firmware in four bytes.
@@ -55,7 +57,7 @@ def install(target: Target, client: V2Client, name: str) -> None:
             if reply.get("Msg") != "ready":
                 raise MinerRefused(f"update_firmware: the miner is not ready: {reply.get('Msg')}")
             try:
-                _send(client.connection, file, size)
+                _send(client.connection, file, size, _progress(target, "update_firmware", size))
                 raw = client.connection.receive_object(_INSTALL_S)
                 if client.connection.was_reset:
                     raise ConnectionResetError("connection reset")
@@ -79,7 +81,7 @@ def save_logs(target: Target, client: V2Client) -> Confirmation:
         if size is None or not 0 < size <= _MOST_LOGS:
             raise BadReply(f"download_logs: the miner announces {told} bytes", str(reply))
         with part.open("wb") as file:
-            _receive(client.connection, file, size)
+            _receive(client.connection, file, size, _progress(target, "download_logs", size))
 
     try:
         client.write("download_logs", {}, within_s=target.timeout_s * 4, then=go_on)
@@ -108,9 +110,8 @@ def _directory(target: Target, option: str, setting: str) -> Path:
     return directory
 
 
-def _send(connection: MinerConnection, file: BinaryIO, size: int) -> None:
+def _send(connection: MinerConnection, file: BinaryIO, size: int, tell: Tell) -> None:
     connection.send(struct.pack("<I", size), _CHUNK_S)
-    tell = _progress("firmware_sent", size)
     sent = 0
     while sent < size:
         chunk = file.read(min(_CHUNK, size - sent))
@@ -121,8 +122,7 @@ def _send(connection: MinerConnection, file: BinaryIO, size: int) -> None:
         tell(sent)
 
 
-def _receive(connection: MinerConnection, file: BinaryIO, size: int) -> None:
-    tell = _progress("logs_received", size)
+def _receive(connection: MinerConnection, file: BinaryIO, size: int, tell: Tell) -> None:
     received = 0
     while received < size:
         try:
@@ -149,8 +149,8 @@ def _judge(raw: bytes, token: Token) -> None:
         raise MinerRefused(f"the firmware was sent and refused: {refusal}")
 
 
-def _progress(event: str, size: int) -> Callable[[int], None]:
-    """Return what logs every tenth of the way."""
+def _progress(target: Target, command: str, size: int) -> Tell:
+    """Return what logs and tells every tenth of the way."""
     told = 0
 
     def tell(done: int) -> None:
@@ -158,6 +158,8 @@ def _progress(event: str, size: int) -> Callable[[int], None]:
         percent = done * 100 // size
         if percent >= told + _PROGRESS_PERCENT:
             told = percent - percent % _PROGRESS_PERCENT
-            log.info(event, percent=told, bytes=done, of=size)
+            log.info("progress", command=command, percent=told, bytes=done, of=size)
+            if target.progress is not None:
+                target.progress(command, done, size)
 
     return tell

@@ -10,7 +10,7 @@ from minerbridge.miners.commands import check_parameters
 from minerbridge.miners.driver import Target
 from minerbridge.miners.rpc_decode import number
 from minerbridge.miners.whatsminer.limits import Limits
-from minerbridge.miners.whatsminer.names import NAMES, pool_profile
+from minerbridge.miners.whatsminer.names import rows
 from minerbridge.miners.whatsminer.pace import RESTART_INTERVAL_S, Hold, Pace
 from minerbridge.miners.whatsminer.row import Given, Row
 from minerbridge.miners.whatsminer.table import ROWS
@@ -50,8 +50,7 @@ class Control:
         interval_s = number(target.options.get("restart_interval_s"))
         self._pace = Pace(clock, RESTART_INTERVAL_S if interval_s is None else interval_s)
         self.hold = Hold(clock)
-        own = [*NAMES, *([pool_profile(target.pool_profiles)] if target.pool_profiles else [])]
-        self._rows = {**ROWS, **{row.name: row for row in own}}
+        self._rows = rows(target.pool_profiles)
         self._unknown: set[tuple[str, str | None]] = set()
 
     def specs(self) -> dict[str, CommandSpec]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -11,6 +11,7 @@ import structlog
 from minerbridge.errors import BridgeError, MinerError, MinerUnreachable, UnknownDevice
 from minerbridge.miners.driver import ReadSteps, Target
 from minerbridge.miners.whatsminer.control import Control, Writer
+from minerbridge.miners.whatsminer.operating import operating_points, standby_power_w
 from minerbridge.miners.whatsminer.reader import WhatsminerReader
 from minerbridge.miners.whatsminer.v2_client import V2Client
 from minerbridge.miners.whatsminer.v2_writer import V2Writer
@@ -67,13 +68,28 @@ class WhatsminerDriver:
         self._apis = (str(told),) if told in ("v2", "v3") else ("v2", "v3")
         self._backend = Backend(target, self._apis[0], clock)
         self._identity = Identity()
+        self._basis: tuple[object, ...] = ()
         self._is_cut = False
+
+    def attend(self, _known: Collection[str], _wake: Callable[[], None]) -> None:
+        """Do nothing: this device is alone, and only reading tells of it."""
+
+    def has_news(self) -> bool:
+        """Whether limit or fast boot are others than `contact` told: the set-points hang on them.
+
+        While the mining program is down they are unknown, which is no news.
+        """
+        last = self._backend.reader.last
+        basis = () if last is None else self._basis_of(last)
+        return None not in basis and basis not in ((), self._basis)
 
     def contact(self) -> Sequence[MinerProfile]:
         self._is_cut = False
         reading = self._met()
         self._identity = Identity(reading.mac_address, reading.serial_number)
-        reader = self._backend.reader
+        self._basis = self._basis_of(reading)
+        reader, commands = self._backend.reader, self._backend.control.specs()
+        percent = commands.get("power_percent") if "set_power_pct" in commands else None
         return [
             MinerProfile(
                 miner_id=self._target.miner_id,
@@ -87,9 +103,12 @@ class WhatsminerDriver:
                 hostname=reading.hostname,
                 ip_address=reading.ip_address,
                 algorithm=reading.algorithm,
-                commands=self._backend.control.specs(),
+                commands=commands,
                 board_slots=tuple(board.slot for board in reading.boards),
                 fan_count=len(reading.fan_speeds_rpm),
+                rated_power_w=reading.power_limit_w,
+                standby_power_w=standby_power_w(reading),
+                operating_points=operating_points(reading, percent, reader.default_limit_w),
             )
         ]
 
@@ -123,6 +142,15 @@ class WhatsminerDriver:
 
     def close(self) -> None:
         self._backend.client.close()
+
+    def _basis_of(self, reading: MinerReading) -> tuple[object, ...]:
+        told = reading.details
+        return (
+            reading.power_limit_w,
+            self._backend.reader.default_limit_w,
+            told.get("fast_boot"),
+            told.get("factory_hashrate_hs"),
+        )
 
     def _met(self) -> MinerReading:
         """Read everything over the API in use, else over the other one the settings leave open."""

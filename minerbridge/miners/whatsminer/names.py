@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from minerbridge.miners.driver import PoolLogin
@@ -13,6 +14,7 @@ from minerbridge.model import Parameter
 
 Becomes = Callable[[Given], tuple[str, dict[str, Any]]]
 POOLS = 3
+MODES = ("low", "normal", "high")
 _BLINKING = {"color": "red", "period": 500, "duration": 250, "start": 0}
 _PERCENT_COMMANDS = {"normal": "set_power_pct_v2", "fast": "set_power_pct"}
 
@@ -33,12 +35,15 @@ def _percent(given: Given) -> tuple[str, dict[str, Any]]:
     return _PERCENT_COMMANDS[given.get("speed", "normal")], {"percent": given["power_percent"]}
 
 
-def _own(name: str, of: str, becomes: Becomes, *parameters: Parameter, summary: str = "") -> Row:
+def _own(
+    name: str, of: str, becomes: Becomes, *parameters: Parameter, summary: str = "",
+    same_as: tuple[str, ...] = (),
+) -> Row:  # fmt: skip
     """Return a row that costs, and may do, what the manual's command *of* does."""
     row = ROWS[of]
     return Row(
         name, row.section, summary or row.summary, parameters, row.restarts, row.access,
-        row.topic_key, row.expected_s, becomes=becomes,
+        row.topic_key, row.expected_s, becomes=becomes, same_as=same_as or (of,),
     )  # fmt: skip
 
 
@@ -54,14 +59,16 @@ NAMES = (
          summary="Set the power limit"),
     _own("power_limit_default", "adjust_power_limit",
          lambda _given: ("adjust_power_limit", {"power_limit": DEFAULT_LIMIT_W}),
-         summary="Set the power limit to the default"),
+         summary="Set the power limit to the default",
+         same_as=("adjust_power_limit", "power_limit")),
     _own("power_percent", "set_power_pct_v2", _percent,
          Parameter("power_percent", "integer", 0, 200, 1, unit="%"),
          Parameter("speed", "choice", choices=tuple(_PERCENT_COMMANDS), required=False),
-         summary="Set the power, once it is tuned: within minutes, or fast for a while"),
+         summary="Set the power, once it is tuned: within minutes, or fast for a while",
+         same_as=tuple(_PERCENT_COMMANDS.values())),
     _own("power_mode", "set_normal_power", _mode,
-         Parameter("mode", "choice", choices=("low", "normal", "high")),
-         summary="Set the power mode"),
+         Parameter("mode", "choice", choices=MODES), summary="Set the power mode",
+         same_as=tuple(f"set_{mode}_power" for mode in MODES)),
 )  # fmt: skip
 
 
@@ -82,5 +89,15 @@ def pool_profile(profiles: Mapping[str, Sequence[PoolLogin]]) -> Row:
     return Row(
         "pool_profile", row.section, "Mine at the pools that the settings name so",
         (Parameter("profile", "choice", choices=tuple(sorted(profiles))),),
-        topic_key=row.topic_key, expected_s=row.expected_s, becomes=becomes,
+        topic_key=row.topic_key, expected_s=row.expected_s, becomes=becomes, same_as=(row.name,),
     )  # fmt: skip
+
+
+def rows(profiles: Mapping[str, Sequence[PoolLogin]]) -> dict[str, Row]:
+    """Return the whole table, by name: the manual's rows tell which names here mean them, too."""
+    own = [*NAMES, *([pool_profile(profiles)] if profiles else [])]
+    manual = [
+        replace(row, same_as=(*row.same_as, *(one.name for one in own if row.name in one.same_as)))
+        for row in ROWS.values()
+    ]
+    return {row.name: row for row in (*manual, *own)}

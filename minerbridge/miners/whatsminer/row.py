@@ -30,7 +30,8 @@ class Row:
     *check* refuses what single parameters cannot tell. *watches*: read commands that show the
     effect and are otherwise asked rarely. *is_sealed*: a read that only goes encrypted. *targets*:
     parameters that say which of several things is meant. *becomes*: the manual's command that a
-    name of the bridge stands for, with its parameters.
+    name of the bridge stands for, with its parameters. *same_as*: names that do the same, or part
+    of it. *is_kept*: it is a setting of the next start, and so taken while the miner is off.
     """
 
     name: str
@@ -50,6 +51,8 @@ class Row:
     needs_tuning: bool = False
     targets: tuple[str, ...] = ()
     becomes: Callable[[Given], tuple[str, dict[str, Any]]] | None = None
+    same_as: tuple[str, ...] = ()
+    is_kept: bool = False
 
     def spec(self, parameters: tuple[Parameter, ...] | None = None) -> CommandSpec:
         return CommandSpec(
@@ -61,4 +64,7 @@ class Row:
             summary=self.summary + _EFFECTS[self.restarts],
             is_query=self.is_read,
             targets=self.targets,
+            restarts_mining=self.restarts in ("mining", "board"),
+            works_asleep=self.is_kept or self.restarts == "next start",
+            same_as=self.same_as,
         )

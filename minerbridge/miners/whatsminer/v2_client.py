@@ -9,6 +9,7 @@ from typing import Any
 from minerbridge.errors import (
     BadReply,
     BridgeError,
+    MinerError,
     MinerLocked,
     MinerRefused,
     MinerUnreachable,
@@ -40,6 +41,7 @@ class V2Client:
         self.connection = MinerConnection(
             target.host, target.ports.get("rpc", PORT), target.timeout_s
         )
+        self._clock = clock
         self.session = Session(self._get_token, target.password, clock)
         self._reads_encrypted = bool(target.options.get("encrypted_reads"))
         self._key_name = "cmd"
@@ -101,6 +103,19 @@ class V2Client:
             return reply
 
         return self._with_token(name, exchange)
+
+    def takes_password(self, password: str) -> bool | None:
+        """Whether the miner reads what *password* encrypts; None when that cannot be told."""
+        try:
+            token = Session(self._get_token, password, self._clock).token()
+            raw = self.connection.ask(_sealed("get_version", None, token))
+            letter, code, _ = codes.status_of(decoded(raw, token))
+        except MinerError:
+            return None
+        if code == codes.INVALID_JSON:
+            return False
+        # Whatever it says, what can be decrypted was encrypted with this password.
+        return True if letter == "S" or b'"enc"' in raw else None
 
     def interrupt(self) -> None:
         self.connection.interrupt()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from minerbridge.errors import MinerRefused, OutcomeUnknown
 from minerbridge.miners.driver import Target
 from minerbridge.miners.whatsminer import binary
 from minerbridge.miners.whatsminer.row import Given, Row
@@ -14,6 +15,11 @@ from minerbridge.model import Confirmation, MinerReading
 
 #: Switching and changing modes is often answered late, sometimes not at all.
 _REPLY_S = 10.0
+_KEPT_S = 60.0
+_TAKES_IT = (
+    "the miner takes the new password: set it as `password` of this miner in the settings,"
+    " or of all under credentials.whatsminer"
+)
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 
 
@@ -39,8 +45,7 @@ class V2Writer:
             case "download_logs":
                 return binary.save_logs(self._target, self._client)
             case "update_pwd":
-                self._client.write(row.name, request(row, given), within_s=self._within_s)
-                self._client.session.change_password(given["new"])
+                return self._change_password(row, given)
             case _:
                 told = request(row, given)
                 if row.name == "power_off" and self._is_old():
@@ -52,6 +57,23 @@ class V2Writer:
         if row.is_sealed:
             return self._client.ask_encrypted(row.name, request(row, given))
         return self._client.ask(row.name, request(row, given))
+
+    def _change_password(self, row: Row, given: Given) -> Confirmation | None:
+        """Send, then ask with the new password whether it holds, which also tells a lost reply."""
+        lost: OutcomeUnknown | None = None
+        try:
+            self._client.write(row.name, request(row, given), within_s=self._within_s)
+        except OutcomeUnknown as error:
+            lost = error
+        is_taken = self._client.takes_password(given["new"])
+        if is_taken is False:
+            raise MinerRefused(
+                "update_pwd: the miner does not take the new password, the old holds"
+            )
+        if is_taken is None and lost is not None:
+            raise lost
+        self._client.session.change_password(given["new"])
+        return Confirmation(lambda _reading: True, _KEPT_S, _TAKES_IT) if is_taken else None
 
     def _is_old(self) -> bool:
         reading = self._last()

@@ -52,14 +52,18 @@ class V3Client:
 
     def ask(self, name: str, param: object = None) -> Reply:
         """Return the reply to a read; it needs no login."""
-        request: Reply = {"cmd": name} if param is None else {"cmd": name, "param": param}
-        with self._connection.opened():
-            self._connection.send(_framed(request))
-            reply = _parsed(self._received(None))
-        error = _refusal(name, reply)
+        reply = parsed(self.ask_raw(name, param))
+        error = refusal(name, reply)
         if error is not None:
             raise error
         return reply
+
+    def ask_raw(self, name: str, param: object = None) -> bytes:
+        """Return the reply to a read as it came, without its length."""
+        request: Reply = {"cmd": name} if param is None else {"cmd": name, "param": param}
+        with self._connection.opened():
+            self._connection.send(_framed(request))
+            return self._received(None)
 
     def write(self, name: str, param: object) -> Reply:
         """Send a command that changes something; `OutcomeUnknown` when it went out unanswered."""
@@ -69,15 +73,15 @@ class V3Client:
         with self._connection.opened():
             self._connection.send(_framed(request))
             try:
-                reply = _parsed(self._received(self._within_s))
-            except (ReplyLost, BadReply) as error:
-                raise OutcomeUnknown(f"{name} was sent, but: {error}") from error
-        refusal = _refusal(name, reply)
-        if refusal is None:
+                reply = parsed(self._received(self._within_s))
+            except (ReplyLost, BadReply) as lost:
+                raise OutcomeUnknown(f"{name} was sent, but: {lost}") from lost
+        error = refusal(name, reply)
+        if error is None:
             return reply
-        if isinstance(refusal, MinerLocked):
-            self._locked = refusal
-        raise refusal
+        if isinstance(error, MinerLocked):
+            self._locked = error
+        raise error
 
     def change_password(self, password: str) -> None:
         self._password = password
@@ -129,7 +133,7 @@ def _framed(request: Reply) -> bytes:
     return _HEAD.pack(len(raw)) + raw
 
 
-def _parsed(raw: bytes) -> Reply:
+def parsed(raw: bytes) -> Reply:
     try:
         reply = json.loads(raw)
     except ValueError as error:
@@ -139,7 +143,8 @@ def _parsed(raw: bytes) -> Reply:
     return reply
 
 
-def _refusal(name: str, reply: Reply) -> MinerError | None:
+def refusal(name: str, reply: Reply) -> MinerError | None:
+    """Return the error that *reply* to *name* reports, ready to raise; None if it is none."""
     code = integer(reply.get("code"))
     if code == _OK:
         return None
