@@ -66,7 +66,11 @@ NO_PEERS = Peers()
 
 def can_switch(profile: MinerProfile, member: Member) -> bool:
     """Whether the fleet may start and stop this miner."""
-    return {"start", "stop"} <= profile.commands.keys() - member.denied
+    return {"start", "stop"} <= _allowed(profile, member)
+
+
+def _allowed(profile: MinerProfile, member: Member) -> set[str]:
+    return {name for name, spec in profile.commands.items() if not spec.is_among(member.denied)}
 
 
 def set_points(
@@ -109,7 +113,7 @@ def full_power_w(profile: MinerProfile, member: Member, learned: Learned) -> flo
 
 
 def _points(profile: MinerProfile, member: Member) -> list[OperatingPoint]:
-    commands = profile.commands.keys() - member.denied
+    commands = _allowed(profile, member)
     points = [one for one in profile.operating_points if not one.command or one.command in commands]
     if not points and "power_limit" in commands:
         points = _limit_points(profile)
