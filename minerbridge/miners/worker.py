@@ -17,20 +17,17 @@ from minerbridge.errors import (
     CommandRejected,
     MinerError,
     MinerUnreachable,
-    OutcomeUnknown,
     Unsupported,
     WrongDevice,
 )
 from minerbridge.miners import enrich
 from minerbridge.miners.commands import check_parameters
-from minerbridge.miners.confirm import Pending, Verdict, verdict
 from minerbridge.miners.driver import HostDriver, MinerDriver
 from minerbridge.miners.energy import EnergyMeter
+from minerbridge.miners.errand import SUPERSEDED, Errands
 from minerbridge.miners.guard import IdentityGuard
 from minerbridge.miners.plan import REFRESH, Counters, Listener, Plan, Query
 from minerbridge.model import (
-    CommandResult,
-    Confirmation,
     Identity,
     MinerCommand,
     MinerProfile,
@@ -44,8 +41,6 @@ FIRST_RETRY_S = 1.0
 LONGEST_OFFSET_S = 5.0
 #: Between two polls that events ask for: a host that tells of much must not be asked without end.
 SHORTEST_PAUSE_S = 0.5
-SUPERSEDED: Verdict = ("superseded", None, "a newer command took its place")
-STOPPED: Verdict = ("unconfirmed", "STOPPING", "the bridge stopped before it showed")
 
 
 class MinerWorker(Service):
@@ -74,8 +69,7 @@ class MinerWorker(Service):
         self._meter = EnergyMeter(3 * plan.poll_interval_s, energy_kwh)
         #: What is safe on disk: the most that may be published, lest a crash turn it back.
         self.stored_energy_kwh = energy_kwh
-        self._pending: list[Pending] = []
-        self._since_s: dict[str, float] = {}
+        self._errands = Errands(driver, listener, self.profiles, clock)
         self._in_contact = False
         self._last_good_s: float | None = None
         self._failures_in_row = 0
@@ -120,7 +114,7 @@ class MinerWorker(Service):
         except MailboxClosed:
             raise CommandRejected("the bridge is stopping", code="STOPPING") from None
         if isinstance(replaced, tuple):
-            self._finish(*replaced, SUPERSEDED)
+            self._errands.finish(*replaced, SUPERSEDED)
 
     def query(self, name: str, parameters: Mapping[str, Any], timeout_s: float = 15.0) -> Any:
         """Ask the device a read-only question and wait for its own answer; raise `BridgeError`."""
@@ -145,7 +139,7 @@ class MinerWorker(Service):
             if isinstance(left, Query):
                 left.answer.set_exception(CommandRejected("the bridge is stopping"))
             else:
-                self._finish(*left, ("rejected", "STOPPING", "the bridge is stopping"))
+                self._errands.finish(*left, ("rejected", "STOPPING", "the bridge is stopping"))
         self._driver.interrupt()
 
     # -- the thread --------------------------------------------------------------------------
@@ -175,8 +169,7 @@ class MinerWorker(Service):
         except MailboxClosed:
             pass
         finally:
-            for pending in self._pending:
-                self._settle(pending, STOPPED)
+            self._errands.abandon()
             self._driver.close()
 
     def _offset_s(self) -> float:
@@ -187,8 +180,9 @@ class MinerWorker(Service):
     def _next_due_s(self, due_s: float) -> float:
         """Return when to poll next: on the grid, sooner while something is waited for or failed."""
         now_s = self._clock()
-        if self._pending:
-            return now_s + min(pending.confirmation.interval_s for pending in self._pending)
+        look_again_s = self._errands.look_again_s
+        if look_again_s is not None:
+            return now_s + look_again_s
         interval_s = self.plan.poll_interval_s
         if self._failures_in_row:
             wait_s = FIRST_RETRY_S * 2 ** min(self._failures_in_row - 1, 16)
@@ -227,7 +221,7 @@ class MinerWorker(Service):
                 self._failed(error)
             return
         self._succeeded()
-        self._judge_pending(fresh=True)
+        self._errands.judge(self.readings)
 
     def _read(self) -> Sequence[MinerReading] | None:
         """Read step by step; None when a command came in between and goes first."""
@@ -313,7 +307,7 @@ class MinerWorker(Service):
         self._failures_in_row += 1
         self._in_contact = False
         self._driver.close()
-        self._judge_pending(fresh=False)
+        self._errands.judge({})
         now_s = self._clock()
         silent_s = now_s - self._last_good_s if self._last_good_s is not None else float("inf")
         is_gone = isinstance(error, WrongDevice) or silent_s >= self.plan.offline_after_s
@@ -352,67 +346,6 @@ class MinerWorker(Service):
         except MinerError as error:
             self._failed(error)
             code = "OFFLINE" if isinstance(error, MinerUnreachable) else error.code
-            self._finish(command, since_s, ("rejected", code, f"not sent: {error}"))
+            self._errands.finish(command, since_s, ("rejected", code, f"not sent: {error}"))
             return
-        try:
-            confirmation = self._driver.execute(command)
-        except CommandRejected as error:
-            self._finish(command, since_s, ("rejected", error.code, str(error)))
-        except MinerUnreachable as error:
-            self._finish(command, since_s, ("rejected", "OFFLINE", f"not sent: {error}"))
-        except OutcomeUnknown as error:
-            confirmation = error.confirmation or Confirmation(None, 0, "the effect")
-            pending = Pending(command, confirmation, self._clock(), reply_lost=True)
-            self._await(pending, since_s)
-        except MinerError as error:
-            self._finish(command, since_s, ("failed", error.code, str(error)))
-        except Exception:
-            self._finish(command, since_s, ("failed", "INTERNAL_ERROR", "see the bridge's log"))
-            raise
-        else:
-            self._await(Pending(command, confirmation, self._clock()), since_s)
-
-    def _await(self, pending: Pending, since_s: float) -> None:
-        """Wait for the effect to show; nobody waits for an older command of the same key."""
-        key = self._topic_key(pending.command)
-        for older in [old for old in self._pending if self._topic_key(old.command) == key]:
-            self._pending.remove(older)
-            self._settle(older, SUPERSEDED)
-        self._since_s[pending.command.id] = since_s
-        self._pending.append(pending)
-        if pending.confirmation.seen is None:
-            self._judge_pending(fresh=False)
-
-    def _judge_pending(self, *, fresh: bool) -> None:
-        now_s = self._clock()
-        for pending in list(self._pending):
-            reading = self.readings.get(pending.command.miner_id) if fresh else None
-            found = verdict(pending, reading, now_s)
-            if found is not None:
-                self._pending.remove(pending)
-                self._settle(pending, found)
-
-    def _topic_key(self, command: MinerCommand) -> tuple[str, tuple[Any, ...]]:
-        spec = self.profiles[command.miner_id].commands[command.name]
-        return command.miner_id, spec.key(command.parameters)
-
-    def _settle(self, pending: Pending, found: Verdict) -> None:
-        since_s = self._since_s.pop(pending.command.id, pending.began_s)
-        self._finish(pending.command, since_s, found)
-
-    def _finish(self, command: MinerCommand, since_s: float, found: Verdict) -> None:
-        status, code, message = found
-        self._listener.result(
-            CommandResult(
-                id=command.id,
-                miner_id=command.miner_id,
-                key=command.key,
-                value=command.value,
-                status=status,
-                code=code,
-                message=message,
-                at=datetime.now(UTC),
-                duration_s=round(self._clock() - since_s, 3),
-                answer_to=command.answer_to,
-            )
-        )
+        self._errands.send(command, since_s)
