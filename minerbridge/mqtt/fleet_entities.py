@@ -100,7 +100,12 @@ def _power_w(payload: str) -> float:
 
 
 def _target(payload: str, now: Circumstances) -> FleetRequest:
-    return OrderRequest("activate", now.id, _power_w(payload), source=SOURCE)
+    """Order a power; the end of the slider, a whole number above the rating, is all there is."""
+    power_w = _power_w(payload)
+    rated_w = now.status.rated_power_w if now.status is not None else 0.0
+    if rated_w < power_w <= 1000.0 * max(1, math.ceil(rated_w / 1000.0)):
+        power_w = rated_w
+    return OrderRequest("activate", now.id, power_w, source=SOURCE)
 
 
 def _stop(payload: str, now: Circumstances) -> FleetRequest:
