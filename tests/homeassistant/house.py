@@ -36,6 +36,7 @@ class House:
             "mqtt": {"host": "127.0.0.1", "port": self.broker.port, **login},
             "poll_interval_s": POLL_INTERVAL_S,
             "offline_after_s": OFFLINE_AFTER_S,
+            "fleet": {"min_off_s": 0, "failsafe_power_kw": 0},
             **yaml.safe_load(config_text(self.miners.devices)),
         }
 

@@ -36,7 +36,7 @@ def test_a_target_set_there_is_followed_and_shown(house, home, orders):
     orders(before_kw - STEP_KW)
 
     wanted = round(before_kw - STEP_KW, 2)
-    until(lambda: float(home.state(TARGET)) == wanted, 10, "the target is shown")
+    until(lambda: home.state(TARGET) == str(wanted), 10, lambda: f"it shows {home.state(TARGET)}")
     until(lambda: active_kw(home) <= wanted * 1.02, 90, lambda: f"{active_kw(home)} of {wanted} kW")
     assert home.state("sensor.fleet_state") in {"active", "activating", "deactivating", "standby"}
 
