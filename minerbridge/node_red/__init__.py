@@ -1,0 +1,1 @@
+"""Flows for Node-RED: tabs in `flows/`, what their function nodes run, what their notes say."""
