@@ -62,10 +62,10 @@ def children_of(pid):
 def test_a_copied_line_switches_a_miner_off_and_nothing_is_left():
     port = free_port()
     with piped("--port", str(port), "--miners", "antminer_s19", "--plain") as demo:
-        said = demo.until("power/set -m OFF", "Ctrl-C ends")
+        said = demo.until("power/set -m OFF")
         assert f"mqtt://127.0.0.1:{port}  (mosquitto " in said
         assert "s19_1  Antminer S19 Pro  mining" in said
-        (line,) = [one.strip() for one in said.splitlines() if "mosquitto_pub" in one]
+        (line,) = [one.strip() for one in said.splitlines() if "-m OFF" in one]
         left = children_of(demo.process.pid)
         subprocess.run(shlex.split(line), check=True, timeout=10)
         demo.until("power OFF …", "mining → sleeping", "power OFF: confirmed")
@@ -88,22 +88,25 @@ def test_without_mosquitto_the_embedded_broker_stands_in_on_a_terminal():
         os.killpg(demo.process.pid, signal.SIGINT)  # as Ctrl-C does
         code, said = demo.ends()
     assert code == 0, said
-    assert "Antminer S9" in said
+    assert "M60S_VK40" in said
     assert said.index("\x1b[?1049l") < said.index("ended after")
 
 
 @pytest.mark.slow
-def test_on_a_broker_of_others_everything_is_recognisable_and_taken_away(mosquitto):
+@pytest.mark.parametrize("more", [(), ("--with-rig-monitor",)])
+def test_on_a_broker_of_others_everything_is_recognisable_and_taken_away(mosquitto, more):
     broker = mosquitto(users={"house": "secret"})
-    options = ["--host", LOOPBACK, "--port", str(broker.port), "--username", "house"]
-    with piped(*options, "--password", "secret", "--miners", "cgminer", "--plain") as demo:
-        demo.until("demo_miner_1  online", "1 of 1 mining")
+    options = ["--host", LOOPBACK, "--port", str(broker.port), "--username", "house", *more]
+    miners = ["--miners", "cgminer", "antminer_s19"]
+    with piped(*options, "--password", "secret", *miners, "--plain") as demo:
+        demo.until("demo_miner_1  online", "2 of 2 mining")
         topics = retained(broker.port)
         demo.process.send_signal(signal.SIGINT)
         code, said = demo.ends()
     assert code == 0, said
     assert "homeassistant/device/demo_miner_1/config" in topics
     assert "minerbridge/demo/bridge/state" in topics
+    assert ("minerbridge/demo/ems/dispatch" in topics) is not bool(more)
     assert all("demo" in topic for topic in topics)
     assert retained(broker.port) == []
 
@@ -194,7 +197,9 @@ def test_a_mosquitto_that_dies_says_so(tmp_path):
 
 
 def test_a_number_asks_for_a_mix_and_a_kind_for_itself():
-    assert kinds_wanted("7") == Counter(antminer_s19=3, antminer_s9=2, antminer_s17=1, cgminer=1)
+    assert kinds_wanted("7") == Counter(
+        antminer_s19=2, whatsminer=2, vnish_s9=2, iceriver_pbfarmer=1
+    )
     assert kinds_wanted("1") == Counter(antminer_s19=1)
     assert kinds_wanted("s9=3") == Counter(antminer_s9=3)
 
@@ -295,7 +300,8 @@ def test_the_journal_hands_out_each_entry_once():
 
 def view(miners=3):
     rows = tuple(Row(f"s19_{n}", "S19", "mining") for n in range(1, miners + 1))
-    return View("demo", rows, "3 of 3 mining", "mqtt://x", "", "advice", (("off", "pub -m OFF"),))
+    steering, copies = "fleet 9.0 of 9.9 kW, no order", (("off", "pub -m OFF"), ("watch", "sub"))
+    return View("demo", rows, "3 of 3 mining", steering, "mqtt://x", "", "advice", copies)
 
 
 def picture(width, height, miners=3, events=()):
@@ -310,6 +316,7 @@ def test_the_picture_fits_the_terminal_and_keeps_the_lines_to_copy():
         lines = picture(width, height, miners, events)
         assert len(lines) <= height
         assert "  pub -m OFF" in [line.rstrip() for line in lines]
+        assert "fleet 9.0 of 9.9 kW, no order" in [line.rstrip() for line in lines]
         assert "event 49" in lines[-1]
         assert any("… and" in line for line in lines) == (miners > 100)
 
@@ -334,8 +341,8 @@ def test_only_changed_lines_are_drawn_again():
 
 def test_many_miners_are_cut_short_in_lines():
     lines = plain.table(view(500))
-    assert len(lines) == plain.MOST_ROWS + 3
-    assert lines[-2:] == ["… and 460 more", "3 of 3 mining"]
+    assert len(lines) == plain.MOST_ROWS + 4
+    assert lines[-3:-1] == ["… and 460 more", "3 of 3 mining"]
 
 
 def test_lines_to_copy_name_the_broker_only_where_it_is_elsewhere():

@@ -19,6 +19,7 @@ from minerbridge.demo.house import House, settings_for
 from minerbridge.demo.journal import Journal
 from minerbridge.demo.log_file import last_reason, log_kept_on_failure
 from minerbridge.demo.miners import kinds_wanted, running
+from minerbridge.demo.monitor import DemoMonitor
 
 CONNECTED_WITHIN_S = 3.5
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -39,6 +40,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--speed", type=_above_zero, default=1.0, metavar="S", help="let the miners live S x faster"
     )
     parser.add_argument("--seconds", type=_above_zero, metavar="S", help="end by itself")
+    parser.add_argument(
+        "--with-rig-monitor", action="store_true",
+        help="also simulate a Mining Rig Monitor, which is reported to and switches the miners",
+    )  # fmt: skip
     parser.add_argument("--plain", action="store_true", help="print lines instead of a live table")
 
 
@@ -76,12 +81,14 @@ def _play(
     broker = _broker(options, folder)
     stack.callback(broker.stop)
     fleet = stack.enter_context(running(options.miners, options.speed))
-    bridge = House(settings_for(broker, fleet.devices, folder / "state"), journal)
+    monitor = stack.enter_context(DemoMonitor(journal)) if options.with_rig_monitor else None
+    settings = settings_for(broker, fleet.devices, folder / "state", monitor)
+    bridge = House(settings, journal)
     bridge.ended = lambda name: happenings.put(f"the thread {name} has ended")
     bridge.start()
     stack.callback(leave, bridge, broker)
     end_s = time.monotonic() + (options.seconds or float("inf"))
-    stage = show.Stage(bridge, broker, happenings, end_s)
+    stage = show.Stage(bridge, broker, happenings, end_s, monitor)
     if not stage.is_connected(CONNECTED_WITHIN_S, lambda: last_reason(log)):
         return
     if options.plain or not show.has_table():

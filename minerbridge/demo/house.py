@@ -9,8 +9,11 @@ from typing import Any
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from minerbridge.bridge import Bridge
+from minerbridge.demo import fleet
 from minerbridge.demo.broker import Broker
 from minerbridge.demo.journal import Journal
+from minerbridge.demo.miners import rated_power_w
+from minerbridge.demo.monitor import DemoMonitor
 from minerbridge.errors import CommandRejected
 from minerbridge.model import CommandResult, MinerCommand, MinerReading
 from minerbridge.settings import Settings
@@ -21,6 +24,8 @@ POLLS_PER_S = 20
 OFFLINE_AFTER_POLLS = 4
 #: On a broker that others use, everything of the demo is recognisable and apart.
 SITE = "demo"
+#: Nobody waits five minutes for a miner to come back in a show.
+FLEET = {"power_control_mode": "frequency", "min_off_s": 0, "failsafe_power_kw": 0}
 
 
 class DemoSettings(Settings):
@@ -43,7 +48,15 @@ class House(Bridge):
 
     def __init__(self, settings: Settings, journal: Journal) -> None:
         self.journal = journal
+        self._order_kw: float | None = None
         super().__init__(settings)
+
+    def order_kw(self) -> float | None:
+        """Return an order to propose, the same at every call; None until the miners were met."""
+        status = self.fleet.status_now()
+        if self._order_kw is None and status is not None and status.state != "initializing":
+            self._order_kw = fleet.suitable_kw(status.capability, status.rated_power_w)
+        return self._order_kw
 
     def submit(self, command: MinerCommand) -> None:
         self.journal.command(command)
@@ -67,8 +80,15 @@ class House(Bridge):
         super().result(result)
         self.journal.result(result)
 
+    def tell(self, kind: str, miner_id: str | None = None, **facts: Any) -> None:
+        super().tell(kind, miner_id, **facts)
+        self.journal.fleet(kind, miner_id, facts.get("message"))
 
-def settings_for(broker: Broker, devices: Sequence[Device], state: Path) -> Settings:
+
+def settings_for(
+    broker: Broker, devices: Sequence[Device], state: Path, monitor: DemoMonitor | None = None
+) -> Settings:
+    """Return the bridge's settings; with *monitor*, which switches miners, no fleet does."""
     prefix = "" if broker.is_private else f"{SITE}_"
     interval_s = min(SLOW_POLL_S, max(QUICK_POLL_S, len(devices) / POLLS_PER_S))
     mqtt = {
@@ -84,6 +104,8 @@ def settings_for(broker: Broker, devices: Sequence[Device], state: Path) -> Sett
         poll_interval_s=interval_s,
         offline_after_s=OFFLINE_AFTER_POLLS * interval_s,
         miners=[_miner(device, prefix) for device in devices],
+        fleet={"enabled": monitor is None, **FLEET},
+        rig_monitor=monitor.settings(devices, prefix) if monitor is not None else {},
         files={"state": state},
     )
 
@@ -97,4 +119,5 @@ def _miner(device: Device, prefix: str) -> dict[str, Any]:
         "username": username,
         "password": password,
         "ports": dict(device.ports),
+        "rated_power_w": rated_power_w(device),
     }

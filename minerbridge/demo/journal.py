@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -14,7 +14,11 @@ from minerbridge.model import CommandResult, MinerCommand, MinerReading
 
 Tone = Literal["good", "bad", "plain"]
 KEPT = 200
+LEAST_S = 0.05
 _GOOD = ("confirmed", "unconfirmed")
+_ORDER_TONES: Mapping[str, Tone] = {
+    "order_achieved": "good", "order_aborted": "bad", "quarantined": "bad", "overheated": "bad",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +62,27 @@ class Journal:
             self.count += 1
 
     def command(self, command: MinerCommand) -> None:
-        self.commands += 1
         self.note(command.miner_id, f"{_spoken(command.key, command.value)} …")
 
     def rejected(self, command: MinerCommand, reason: Exception) -> None:
+        self.commands += 1
         text = f"{_spoken(command.key, command.value)}: rejected, {reason}"
         self.note(command.miner_id, text, "bad")
 
     def result(self, result: CommandResult) -> None:
+        """Note how a command ended, a person's or one of the fleet's own."""
+        self.commands += 1
         text = f"{_spoken(result.key, result.value)}: {result.status}"
         if result.status in _GOOD:
-            self.note(result.miner_id, f"{text} after {result.duration_s:.1f} s", "good")
+            took = f" after {result.duration_s:.1f} s" if result.duration_s >= LEAST_S else ""
+            self.note(result.miner_id, f"{text}{took}", "good")
         else:
             self.note(result.miner_id, f"{text}, {result.message}", "bad")
+
+    def fleet(self, kind: str, miner_id: str | None, message: str | None) -> None:
+        """Note what the fleet tells of an order or of a miner."""
+        tone: Tone = _ORDER_TONES.get(kind, "plain")
+        self.note(miner_id or "fleet", message or kind.replace("_", " "), tone)
 
     def availability(self, miner_id: str, online: bool, reason: str) -> None:
         if online:

@@ -18,9 +18,8 @@ def opening(view: View) -> list[str]:
     return [*lines, view.remark] if view.remark else lines
 
 
-def copies(view: View) -> list[str]:
-    lines = [text for what, line in view.copies for text in (f"{what}:", f"  {line}")]
-    return [*lines, view.advice]
+def copies(lines: Iterable[tuple[str, str]]) -> list[str]:
+    return [text for what, line in lines for text in (f"{what}:", f"  {line}")]
 
 
 def table(view: View) -> list[str]:
@@ -31,7 +30,7 @@ def table(view: View) -> list[str]:
     lines = ["  ".join(cell.ljust(width) for cell, width in _paired(row, widths)) for row in grid]
     hidden = len(view.rows) - MOST_ROWS
     more = [f"… and {hidden} more"] if hidden > 0 else []
-    return [*(line.rstrip() for line in lines), *more, view.total]
+    return [*(line.rstrip() for line in lines), *more, view.total, view.steering]
 
 
 def events(entries: Iterable[Entry]) -> list[str]:

@@ -12,6 +12,8 @@ DASH = "–"  # noqa: RUF001  it shall not look like a minus
 CONNECTING, OFFLINE = "connecting", "offline"
 #: Only these add up: a hash of scrypt is no hash of SHA-256.
 SUMMED = "sha256"
+#: From here on decimals say nothing and have no room.
+WIDE = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def _hashrate(reading: MinerReading) -> str:
     if reading.hashrate_hs is None:
         return DASH
     unit = hashrate_unit(reading.algorithm, reading.hashrate_hs)
-    return f"{reading.hashrate_hs / scale_of(unit):.2f} {unit}"
+    rate = reading.hashrate_hs / scale_of(unit)
+    return f"{rate:.{0 if rate >= WIDE else 2}f} {unit}"
 
 
 def _power(reading: MinerReading) -> str:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from minerbridge.demo import plain
 from minerbridge.demo.broker import Broker
 from minerbridge.demo.house import House
-from minerbridge.demo.rows import CONNECTING
+from minerbridge.demo.monitor import DemoMonitor
 from minerbridge.demo.view import View, view_of
 from minerbridge.errors import BridgeError
 
@@ -32,6 +32,7 @@ class Stage:
     broker: Broker
     happenings: queue.SimpleQueue[str]
     end_s: float
+    monitor: DemoMonitor | None = None
 
     def goes_on(self) -> bool:
         """Wait a moment; return whether to draw again. Raise `BridgeError` when a part ended."""
@@ -58,7 +59,7 @@ class Stage:
         return True
 
     def view(self) -> View:
-        return view_of(self.bridge, self.broker)
+        return view_of(self.bridge, self.broker, self.monitor)
 
 
 def has_table() -> bool:
@@ -91,15 +92,18 @@ def show_lines(stage: Stage) -> None:
     _say(plain.opening(stage.view()))
     due_s = time.monotonic() + FIRST_TABLE_S
     is_first = True
+    told: set[str] = set()
     while True:
         entries, seen = journal.since(seen)
         _say(plain.events(entries))
         view = stage.view()
-        is_complete = is_first and all(row.status != CONNECTING for row in view.rows)
-        if is_complete or time.monotonic() >= due_s:
+        if (is_first and view.is_settled) or time.monotonic() >= due_s:
             _say(plain.table(view))
-            _say(plain.copies(view) if is_first else ())
+            _say([view.advice] if is_first else ())
             is_first, due_s = False, time.monotonic() + PLAIN_TABLE_S
+        if not is_first:
+            _say(plain.copies(one for one in view.copies if one[1] not in told))
+            told.update(line for _, line in view.copies)
         if not stage.goes_on():
             return
 
