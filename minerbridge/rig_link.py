@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minerbridge.model import CommandResult, MinerProfile, MinerReading
+from minerbridge.errors import NotAllowed
+from minerbridge.model import CommandResult, MinerCommand, MinerProfile, MinerReading
 from minerbridge.rig_monitor.client import MonitorClient, tls_for
 from minerbridge.rig_monitor.reported import MonitorState
 from minerbridge.rig_monitor.reporter import Outside, Reporter
@@ -27,7 +28,7 @@ class RigLink:
         self.reporter: Reporter | None = None
         if monitor.url and monitor.miners:
             client = MonitorClient(monitor.url, tls_for(monitor.url))
-            self.reporter = Reporter(monitor, client, Outside(self._on_state, bridge.submit))
+            self.reporter = Reporter(monitor, client, Outside(self._on_state, self._submit))
 
     def services(self) -> list[Service]:
         return [self.reporter] if self.reporter is not None else []
@@ -74,6 +75,12 @@ class RigLink:
             "expected_light": state.expected_light,
         }
         return reading.replace(details={**reading.details, **facts})
+
+    def _submit(self, command: MinerCommand) -> None:
+        """Hand on what the monitor expects, unless the fleet's order says otherwise."""
+        if command.name in ("start", "stop") and self._bridge.fleet.drives(command.miner_id):
+            raise NotAllowed(f"an order of the fleet drives {command.miner_id}")
+        self._bridge.submit(command)
 
     def _on_state(self, miner_id: str, state: MonitorState) -> None:
         self._states[miner_id] = state
