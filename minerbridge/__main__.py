@@ -20,7 +20,9 @@ COMMANDS = {
     "command": ("command", "send one command to a miner and wait for its effect"),
     "history": ("history", "print the history as CSV: minutes of orders, commands, snapshots"),
     "simulate": ("simulate", "run simulated miners"),
+    "asyncapi": ("asyncapi", "print the AsyncAPI document of every topic"),
     "demo": ("demo", "run broker, simulated miners and bridge, with a live table"),
+    "node-red": ("node_red", "print a flow for Node-RED; without a name, list them"),
 }
 
 
