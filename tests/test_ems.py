@@ -145,6 +145,11 @@ def test_what_is_no_request_is_refused_with_one_answer(
     assert logged.events() == ["ems_request_refused"]
 
 
+def test_a_request_of_no_name_keeps_its_id_too(office):
+    (answer,) = office.hears("launch", {"id": "mine"})
+    assert (answer["id"], answer["statusCode"]) == ("mine", 404)
+
+
 def test_a_refused_order_keeps_its_id(office):
     (answer,) = office.hears("activate", {"id": 7, "activationPowerInKw": "two"})
     assert answer["id"] == 7

@@ -467,3 +467,15 @@ def test_the_history_hears_of_orders_and_of_what_came_of_them():
     assert [(success, state) for _, success, state, _ in sim.listener.outcomes][-1] == (
         True, "achieved",
     )  # fmt: skip
+
+
+def test_what_mines_on_and_cannot_be_told_keeps_a_stop_from_counting_as_achieved():
+    members = {"m0": Member("m0"), "m1": Member("m1", is_read_only=True)}
+    sim = FleetSim(running(2), members=members)
+    sim.run(6)
+    sim.deactivate()
+    sim.run(60)
+
+    status = sim.status().dispatch
+    assert (status.state, status.reason, status.compliant) == ("partial", "BASE_LOAD", False)
+    assert status.deviation_w == pytest.approx(1511)

@@ -156,3 +156,19 @@ def test_the_answers_of_the_fleet_carry_their_time():
     _, reply = office.fleet.open[0]
     reply(OrderAnswer("7", "stopping"))
     assert office.results[0].duration_s == 0.25
+
+
+def test_a_power_set_right_after_the_override_ended_does_not_switch_it_on_again(office):
+    office.status = fleet_status(override_active=True, override_power_w=1000.0)
+    office.sets("switch/override", "OFF")
+
+    # The status that shows it has not come yet.
+    office.sets("number/override_power", "1.5")
+
+    assert [order.enabled for order in office.fleet.orders] == [False]
+
+
+def test_a_power_set_right_after_the_override_began_applies(office):
+    office.sets("switch/override", "ON")
+
+    assert office.sets("number/override_power", "1.5") == OverrideRequest(True, 1500, SOURCE, "7")

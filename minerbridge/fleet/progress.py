@@ -32,8 +32,10 @@ def is_met(controller: Controller, demand: Demand) -> bool:
     if demand.mode == "limit":
         return active_w <= power_w + tolerance_w
     if power_w == 0:
-        # Off is as low as it gets: what sleeps still draws a little.
-        return all(one.current() == 0 for one in controller.placed)
+        # Off is as low as it gets, what sleeps still draws a little; but nobody may mine on.
+        mining = (one.reading is not None and one.reading.is_mining and one.online is not False
+                  for one in controller.participants.values())  # fmt: skip
+        return not any(mining) and all(one.current() == 0 for one in controller.placed)
     return abs(active_w - power_w) <= tolerance_w
 
 
@@ -72,6 +74,8 @@ def why_not(controller: Controller, demand: Demand, power_w: float, now: Moment)
     plan = controller.plan
     tolerance_w = controller.terms.tolerance_w(power_w)
     planned_w = plan.total_w if plan is not None else controller.sums.expected_w
+    if planned_w > power_w + tolerance_w and all(one.current() == 0 for one in controller.placed):
+        return "BASE_LOAD"
     if abs(planned_w - power_w) > tolerance_w and demand.mode == "target":
         after = controller.terms.quarantine_after
         if any(one.is_blocked(now) for one in controller.participants.values()):

@@ -121,13 +121,13 @@ class EmsDesk:
 
     def _order_of(self, asked: _Asked, message: Incoming) -> OrderRequest | None:
         """Return the order that was asked; None: the status was. Raise CommandRejected."""
-        known = KNOWN_KEYS.get(asked.name)
-        if known is None:
-            raise NotFound(f"no request {asked.name[:60]!r}; there are {', '.join(KNOWN_KEYS)}")
         document = parse_document(message.payload)
         given_id = id_of(document)
         if given_id is not None:
             asked.id = given_id
+        known = KNOWN_KEYS.get(asked.name)
+        if known is None:
+            raise NotFound(f"no request {asked.name[:60]!r}; there are {', '.join(KNOWN_KEYS)}")
         if document.keys() - known:
             log.debug("ems_keys_ignored", request=asked.name, keys=sorted(document.keys() - known))
         if asked.name == "status":

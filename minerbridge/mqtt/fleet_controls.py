@@ -38,6 +38,8 @@ class FleetControls:
         self._publisher = publisher
         self._read_only = read_only
         self._clock = clock
+        #: What the override was last switched to, until a status shows it.
+        self._switched: bool | None = None
 
     def take(self, command: SetCommand) -> None:
         """Hand *command* to the fleet; raise CommandRejected for one that means nothing."""
@@ -47,8 +49,14 @@ class FleetControls:
             raise Unsupported(f"{command.platform}/{command.key} takes no commands on the fleet")
         if self._read_only:
             raise NotAllowed("the bridge is read-only")
-        known_w = self._publisher.override_power_w
-        request = row.decode(command.value, Circumstances(command.id, self._status(), known_w))
+        status, known_w = self._status(), self._publisher.override_power_w
+        shown = status is not None and status.override_active
+        if self._switched is shown:
+            self._switched = None
+        is_active = shown if self._switched is None else self._switched
+        request = row.decode(command.value, Circumstances(command.id, status, known_w, is_active))
+        if isinstance(request, OverrideRequest) and command.platform == "switch":
+            self._switched = request.enabled
         match request:
             case OverrideRequest(enabled=False, power_w=float(power_w)):
                 self._publisher.remember_override_power(power_w)

@@ -34,6 +34,8 @@ class Circumstances:
     id: str
     status: FleetStatus | None = None
     override_power_w: float | None = None
+    #: Whether an override is in force, by the last switch where no status tells of it yet.
+    override_active: bool = False
 
 
 Decode = Callable[[str, Circumstances], FleetRequest]
@@ -142,8 +144,7 @@ def _override_power_w(now: Circumstances) -> float | None:
 
 
 def _new_override_power(payload: str, now: Circumstances) -> FleetRequest:
-    is_active = now.status is not None and now.status.override_active
-    return OverrideRequest(is_active, _power_w(payload), SOURCE, now.id)
+    return OverrideRequest(now.override_active, _power_w(payload), SOURCE, now.id)
 
 
 def _choice(setting: str, options: tuple[str, ...]) -> Decode:

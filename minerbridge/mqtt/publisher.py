@@ -49,7 +49,10 @@ class _Shown:
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """What the settings say about how miners are shown. *denied*: commands, by miner."""
+    """What the settings say about how miners are shown. *denied*: commands, by miner.
+
+    *owner_of* tells of a device the miner of the settings that it belongs to, mostly itself.
+    """
 
     discovery: bool = True
     with_pool_users: bool = False
@@ -57,12 +60,14 @@ class Presentation:
     read_only: frozenset[str] = frozenset()
     all_read_only: bool = False
     denied: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    owner_of: Callable[[str], str] = str
 
     def shown(self, profile: MinerProfile) -> MinerProfile:
         """Return *profile* with the commands for which controls are shown."""
-        if self.all_read_only or profile.miner_id in self.read_only:
+        owner = self.owner_of(profile.miner_id)
+        if self.all_read_only or owner in self.read_only:
             return profile.replace(commands={})
-        denied = self.denied.get(profile.miner_id, frozenset())
+        denied = self.denied.get(owner, frozenset())
         allowed = {n: spec for n, spec in profile.commands.items() if not spec.is_among(denied)}
         return profile.replace(commands=allowed) if denied else profile
 
