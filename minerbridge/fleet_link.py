@@ -120,6 +120,7 @@ class FleetLink(FleetListener):
     def start(self) -> None:
         """Say what an operator should know before the first order."""
         fleet = self._bridge.settings.fleet
+        self.service.controller.retell()
         if fleet.enabled and fleet.failsafe_power_kw is None:
             log.warning("no_failsafe", hint=NO_FAILSAFE)
 
@@ -133,6 +134,7 @@ class FleetLink(FleetListener):
 
     def connected(self) -> None:
         """Say everything anew; a bridge that controls no fleet takes away what it once said."""
+        self.service.broker(connected=True)
         if self._bridge.settings.fleet.enabled:
             self.publisher.republish()
         else:
@@ -175,6 +177,16 @@ class FleetLink(FleetListener):
         names = {command.name} if spec is None else {spec.name, spec.topic_key}
         if command.source != "fleet" and not names & HARMLESS:
             self.service.person(command.miner_id, command.name)
+
+    def drives(self, miner_id: str) -> bool:
+        """Whether an order drives this miner at present."""
+        status = self.service.status
+        is_ordered = status is not None and status.dispatch.target_power_w is not None
+        return is_ordered and self._shown.get(miner_id, (False, False))[0]
+
+    def protects(self, miner_id: str) -> bool:
+        """Whether this miner was stopped for being too hot, and is not to start yet."""
+        return self._shown.get(miner_id, (False, False))[1]
 
     def take_part(self, command: MinerCommand) -> None:
         """Answer a command to the dispatch switch."""
@@ -268,6 +280,9 @@ class FleetLink(FleetListener):
 
     def remember(self, entry: HistoryEntry) -> None:
         self.history.command(entry)
+
+    def retell(self, entry: HistoryEntry) -> None:
+        self.history.retell(entry)
 
     def outcome(self, entry_id: str, success: bool | None, state: str, message: str) -> None:
         self.history.outcome(entry_id, success=success, state=state, message=message)

@@ -8,7 +8,7 @@ from minerbridge.errors import InvalidValue, Unsupported
 from minerbridge.fleet.controller import Controller
 from minerbridge.fleet.setpoints import OFF
 from minerbridge.fleet_answers import target_kw
-from minerbridge.miners.vnish.curve import DEFAULT, FREQUENCIES_MHZ, RATED_MHZ, Curve
+from minerbridge.miners.vnish.curve import DEFAULT, FREQUENCIES_MHZ, RATED_MHZ, Curve, CurvePoint
 from minerbridge.miners.worker import MinerWorker
 from minerbridge.model import MinerProfile, OperatingPoint
 from minerbridge.model_fleet import Moment
@@ -190,14 +190,15 @@ def _nearest(profile: MinerProfile, frequency_mhz: float) -> OperatingPoint | No
 
 def _estimate_w(profile: MinerProfile, frequency_mhz: float) -> float | None:
     """Return what the miner draws at a frequency by its curve; None beyond its ends."""
-    point = _nearest(profile, frequency_mhz)
-    if point is not None and point.frequency_mhz == frequency_mhz:
-        return point.power_w
-    if profile.family == "vnish" and profile.operating_points:
-        default = Curve()
-        low, high = default.points[0].frequency_mhz, default.points[-1].frequency_mhz
-        return default.at(frequency_mhz).power_w if low <= frequency_mhz <= high else None
-    return None
+    points = profile.operating_points
+    curve = Curve([CurvePoint(p.frequency_mhz, p.power_w) for p in points if p.frequency_mhz])
+    if not curve.points:
+        return None
+    default = Curve()
+    if all(abs(default.at(p.frequency_mhz).power_w - p.power_w) < 1 for p in curve.points):
+        curve = default  # which goes on above what a dispatch may choose
+    is_inside = curve.points[0].frequency_mhz <= frequency_mhz <= curve.points[-1].frequency_mhz
+    return curve.at(frequency_mhz).power_w if is_inside else None
 
 
 def _no_frequency(profile: MinerProfile) -> Unsupported:

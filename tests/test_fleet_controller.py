@@ -479,3 +479,17 @@ def test_what_mines_on_and_cannot_be_told_keeps_a_stop_from_counting_as_achieved
     status = sim.status().dispatch
     assert (status.state, status.reason, status.compliant) == ("partial", "BASE_LOAD", False)
     assert status.deviation_w == pytest.approx(1511)
+
+
+def test_who_the_settings_leave_out_is_no_part_of_the_sum_but_whom_a_person_took_out_is():
+    members = {"m0": Member("m0"), "m1": Member("m1", dispatch=False), "m2": Member("m2")}
+    sim = FleetSim(running(3), members=members)
+    sim.run(6)
+    assert sim.status().active_power_w == pytest.approx(2 * 1460)
+    assert sim.status().rated_power_w == pytest.approx(2 * 1460, rel=0.02)
+
+    sim.controller.request(ParticipationRequest("m2", False), sim.now)
+    sim.run(2)
+
+    assert sim.status().active_power_w == pytest.approx(2 * 1460)
+    assert sim.status().rated_power_w == pytest.approx(1460, rel=0.02)

@@ -188,8 +188,7 @@ class Controller:
         self.config = replace(self.config, **changes)
         self.terms = terms_of(self.fleet, self.config)
         self._renew()
-        said = ", ".join(f"{name} is {value}" for name, value in sorted(changes.items()))
-        answer = OrderAnswer(request.id, said or "nothing to change")
+        answer = OrderAnswer(request.id, records.config_words(changes) or "nothing to change")
         self.listener.remember(records.config_entry(request, answer, now))
         return answer
 
@@ -200,6 +199,7 @@ class Controller:
         self._dirty, self.plan = True, None
 
     def _standing(self, now: Moment) -> Standing:
+        self._build()  # an order may come before the first step
         reachable = self.reachable(now)
         return Standing(
             enabled=self.fleet.enabled,
@@ -230,6 +230,10 @@ class Controller:
     def reachable(self, now: Moment) -> list[Participant]:
         grace_s = self.terms.offline_grace_s
         return [one for one in self.participants.values() if one.is_reachable(now, grace_s)]
+
+    def counted(self) -> list[Participant]:
+        """Return the miners whose power is the fleet's."""
+        return [one for one in self.participants.values() if not one.is_outside]
 
     def rated_w(self, now: Moment) -> float:
         """Return what the fleet can be told to draw: asleep and booting miners included."""
@@ -264,7 +268,7 @@ class Controller:
         self.placed = planner.placeable(list(self.participants.values()), now, self.terms)
         placed = {one.miner_id for one in self.placed}
         grace_s = self.terms.offline_grace_s
-        self.sums = balance(self.participants.values(), placed, now, demand.mode, grace_s)
+        self.sums = balance(self.counted(), placed, now, demand.mode, grace_s)
         self._compare_meter(demand, now)
         commands = self._protect(now)
         self.moves = Moves()
@@ -470,8 +474,20 @@ class Controller:
 
     # -- what goes out -----------------------------------------------------------------------
 
+    def retell(self) -> None:
+        """Tell of the orders in force once more, after a restart that nobody announced."""
+        for order in (self.orders.target, self.orders.limit):
+            if order is None:
+                continue
+            if order.id in self.orders.answers:  # given by somebody, unlike a failsafe
+                self.listener.retell(records.entry_again(order, self.orders.answers[order.id]))
+            self._tell_outcome(order)
+
     def _order_changed(self, order: Order) -> None:
         self.listener.event(f"order_{order.state}", None, **records.order_facts(order))
+        self._tell_outcome(order)
+
+    def _tell_outcome(self, order: Order) -> None:
         if order.state != "accepted":
             success = {"achieved": True, "started": None, "superseded": None}.get(
                 order.state, False

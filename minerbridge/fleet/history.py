@@ -18,6 +18,7 @@ from minerbridge.fleet.history_rows import (
     MinerSnapshot,
     Minute,
     Outcome,
+    Retold,
     minute_of,
 )
 from minerbridge.fleet.history_schema import NewerSchema, is_unreadable
@@ -76,6 +77,10 @@ class History(Service):
     def command(self, entry: HistoryEntry) -> None:
         """Keep a command; one of the same id is replaced."""
         self._backlog.add(entry)
+
+    def retell(self, entry: HistoryEntry) -> None:
+        """Keep a command of an earlier run, unless that kept it itself."""
+        self._backlog.add(Retold(entry))
 
     def outcome(
         self,

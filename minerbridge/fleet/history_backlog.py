@@ -10,7 +10,7 @@ from datetime import datetime
 
 import structlog
 
-from minerbridge.fleet.history_rows import FleetSnapshot, Minute, Outcome
+from minerbridge.fleet.history_rows import FleetSnapshot, Minute, Outcome, Retold
 from minerbridge.model_fleet import HistoryEntry
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ GATHER_S = 0.9
 class Batch:
     """What was taken together, oldest first."""
 
-    commands: deque[HistoryEntry | Outcome] = field(default_factory=deque)
+    commands: deque[HistoryEntry | Outcome | Retold] = field(default_factory=deque)
     minutes: dict[tuple[str, datetime], Minute] = field(default_factory=dict)
     snapshots: deque[FleetSnapshot] = field(default_factory=deque)
 
@@ -49,7 +49,7 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._batch)
 
-    def add(self, item: HistoryEntry | Outcome | Minute | FleetSnapshot) -> None:
+    def add(self, item: HistoryEntry | Outcome | Retold | Minute | FleetSnapshot) -> None:
         with self._changed:
             match item:
                 case Minute():

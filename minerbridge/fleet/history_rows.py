@@ -30,6 +30,13 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Retold:
+    """A command that was told by an earlier run: kept where that was killed before it wrote."""
+
+    entry: HistoryEntry
+
+
+@dataclass(frozen=True, slots=True)
 class Minute:
     """One minute of an order, for settlement. *at* is its beginning; None: not known."""
 

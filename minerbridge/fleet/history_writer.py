@@ -15,6 +15,7 @@ from minerbridge.fleet.history_backlog import Batch
 from minerbridge.fleet.history_rows import (
     FleetSnapshot,
     Outcome,
+    Retold,
     Row,
     command_row,
     fleet_row,
@@ -37,10 +38,10 @@ PRUNED_AT_ONCE = 5000
 #: Free pages that stay in the file, as a part of it: they are used again within hours.
 SPARE_PART = 10
 
-INSERT_COMMAND = """
+INSERT_ABSENT = """
     INSERT INTO commands (id, at_us, source, command, parameters, success, state, message)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO UPDATE SET at_us = excluded.at_us, source = excluded.source,
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO """
+INSERT_COMMAND = f"""{INSERT_ABSENT} UPDATE SET at_us = excluded.at_us, source = excluded.source,
         command = excluded.command, parameters = excluded.parameters, success = excluded.success,
         state = excluded.state, message = excluded.message"""
 UPDATE_OUTCOME = "UPDATE commands SET success = ?, state = ?, message = ? WHERE id = ?"
@@ -187,7 +188,9 @@ class Writer:
         return spare > PRUNED_AT_ONCE
 
 
-def _command_statement(item: HistoryEntry | Outcome) -> tuple[str, Row]:
+def _command_statement(item: HistoryEntry | Outcome | Retold) -> tuple[str, Row]:
     if isinstance(item, Outcome):
         return UPDATE_OUTCOME, outcome_row(item)
+    if isinstance(item, Retold):
+        return f"{INSERT_ABSENT} NOTHING", command_row(item.entry)
     return INSERT_COMMAND, command_row(item)

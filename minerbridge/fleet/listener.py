@@ -23,5 +23,8 @@ class FleetListener:
     def remember(self, entry: HistoryEntry) -> None:
         """Hear of a request to the fleet that is to be found in the history."""
 
+    def retell(self, entry: HistoryEntry) -> None:
+        """Hear of an order of an earlier run, which may have been killed before it was kept."""
+
     def outcome(self, entry_id: str, success: bool | None, state: str, message: str) -> None:
         """Hear what came of an order that was told before."""

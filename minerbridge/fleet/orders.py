@@ -112,6 +112,7 @@ class Orders:
 
     def _accept(self, request: OrderRequest, standing: Standing, now: Moment) -> OrderAnswer:
         self._heard_s = now.s
+        self._broker_lost_s = None  # that it was heard proves the broker is back
         if request.at is not None:
             self.last_said_at = max(filter(None, (self.last_said_at, request.at)))
         if request.kind == "heartbeat":
@@ -119,10 +120,7 @@ class Orders:
         self.last_order_at = now.at
         slot = self.limit if request.mode == "limit" else self.target
         if slot is not None and self._is_same(request, slot):
-            renewed = replace(
-                _valid(slot, request, now), power_w=request.power_w,
-                state=slot.state if slot.state in LIVE else "accepted",
-            )  # fmt: skip
+            renewed = replace(_valid(slot, request, now), power_w=request.power_w)
             self._put(renewed)
             return OrderAnswer(request.id, _same_message(renewed))
         if slot is not None:
@@ -139,8 +137,8 @@ class Orders:
 
     def _is_same(self, request: OrderRequest, slot: Order) -> bool:
         """Whether *request* only renews *slot*: a new order would begin its life anew."""
-        if slot.is_failsafe or slot.state not in (*LIVE, "expired"):
-            return False
+        if slot.is_failsafe or slot.state not in LIVE:
+            return False  # what has ended once does not end again
         return abs(request.power_w - slot.power_w) <= self.tolerance_w(slot.power_w)
 
     def tolerance_w(self, power_w: float) -> float:
@@ -220,6 +218,16 @@ class Orders:
         if gone_s is not None and now.s - gone_s >= self.fleet.broker_loss_hold_s:
             return "BROKER_LOST"
         return None
+
+    def due_s(self, now_s: float) -> float:
+        """Return when a slot is next due to change by itself: what is timed must not be late."""
+        slots = (self.target, self.limit)
+        moments = [order.until_s for order in slots if order and order.until_s is not None]
+        if self.ems.heartbeat_timeout_s is not None:
+            moments.append(self._heard_s + self.ems.heartbeat_timeout_s)
+        if self._broker_lost_s is not None:
+            moments.append(self._broker_lost_s + self.fleet.broker_loss_hold_s)
+        return min((at_s for at_s in moments if at_s > now_s), default=float("inf"))
 
     def _fail_safe(self, now: Moment) -> None:
         """Put the failsafe power in the place, mode and rank of the order that was lost."""

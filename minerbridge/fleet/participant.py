@@ -50,6 +50,7 @@ class Kept:
     learned: Learned = field(default_factory=Learned)
     off_since: datetime | None = None
     told_key: str | None = None
+    told_before: str | None = None
     told_at: datetime | None = None
     told_for_s: float = 0.0
     failures: int = 0
@@ -98,6 +99,14 @@ class Participant:
     def dispatch(self) -> bool:
         chosen = self.chosen_dispatch
         return self.member.dispatch if chosen is None else chosen
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether the settings leave it out: it is no part of the fleet's power at all.
+
+        Whom a person takes out of an order instead remains in its sum, as base load.
+        """
+        return not self.member.dispatch and self.chosen_dispatch is None
 
     def meet(self, profile: MinerProfile) -> None:
         self.profile, self.is_new = profile, True
@@ -198,6 +207,11 @@ class Participant:
     @property
     def is_starting(self) -> bool:
         return self.told is not None and self.told.key != OFF and self.told.before == OFF
+
+    @property
+    def is_on_its_way_up(self) -> bool:
+        """Whether it was told to run and may still come to it."""
+        return self.told is not None and self.told.key != OFF
 
     @property
     def smallest_step_w(self) -> float:
@@ -365,6 +379,7 @@ class Participant:
             learned=self.learned,
             off_since=_wall(self.off_s, now),
             told_key=told.key if told is not None else None,
+            told_before=told.before if told is not None else None,
             told_at=_wall(told.since_s, now) if told is not None else None,
             told_for_s=told.until_s - told.since_s if told is not None else 0.0,
             failures=self.failures,
@@ -395,4 +410,5 @@ def _restored(kept: Kept, now: Moment) -> Told | None:
     since_s = _since_s(kept.told_at, now)
     if kept.told_key is None or since_s is None or now.s >= since_s + kept.told_for_s:
         return None
-    return Told(kept.told_key, None, since_s, since_s + kept.told_for_s, answered=True)
+    until_s = since_s + kept.told_for_s
+    return Told(kept.told_key, kept.told_before, since_s, until_s, answered=True)

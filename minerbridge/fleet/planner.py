@@ -40,7 +40,9 @@ def placeable(participants: Sequence[Participant], now: Moment, terms: Terms) ->
 
 
 def is_placeable(one: Participant, now: Moment, terms: Terms) -> bool:
-    if len(one.points) < 2 or not one.dispatch or one.online is False:
+    if len(one.points) < 2 or not one.dispatch:
+        return False
+    if one.online is False and not one.is_on_its_way_up:  # who boots has no ears for a while
         return False
     number = one.current()
     if number is None:

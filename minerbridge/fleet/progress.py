@@ -34,7 +34,7 @@ def is_met(controller: Controller, demand: Demand) -> bool:
     if power_w == 0:
         # Off is as low as it gets, what sleeps still draws a little; but nobody may mine on.
         mining = (one.reading is not None and one.reading.is_mining and one.online is not False
-                  for one in controller.participants.values())  # fmt: skip
+                  for one in controller.counted())  # fmt: skip
         return not any(mining) and all(one.current() == 0 for one in controller.placed)
     return abs(active_w - power_w) <= tolerance_w
 

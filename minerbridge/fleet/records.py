@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from minerbridge.fleet.orders import Order
 from minerbridge.fleet.participant import Participant
@@ -12,13 +12,16 @@ from minerbridge.model_fleet import (
     HistoryEntry,
     Moment,
     OrderAnswer,
+    OrderKind,
     OrderRequest,
     OverrideRequest,
+    Source,
 )
 
 #: What the reasons of orders mean, for people.
 REASONS: Mapping[str, str] = {
     "STEP_SIZE": "the set-points of the miners come no closer",
+    "BASE_LOAD": "miners that cannot be told, or were taken out by a person, draw more",
     "CAPACITY": "every miner that can be told already runs as it is allowed to",
     "QUARANTINE": "miners that did not do as told are left out for a while",
     "DEVIATION": "what is measured differs from what the set-points should draw",
@@ -79,12 +82,29 @@ def entry(request: OrderRequest, answer: OrderAnswer, now: Moment) -> HistoryEnt
     )
 
 
+def entry_again(order: Order, answer: OrderAnswer) -> HistoryEntry:
+    """Return the history's entry of an order that was accepted before a restart."""
+    kind: OrderKind = "activate" if order.power_w or order.mode == "limit" else "deactivate"
+    source = cast(Source, order.source)
+    request = OrderRequest(kind, order.id, order.power_w, order.mode, source, ramp_s=order.ramp_s)
+    return entry(request, answer, Moment(0.0, order.since))
+
+
 def override_entry(request: OverrideRequest, answer: OrderAnswer, now: Moment) -> HistoryEntry:
     power_kw = kilowatts(request.power_w)
     parameters = {"enabled": request.enabled, "target_power_kw": power_kw}
     return HistoryEntry(
         request.id, now.at, request.source, "override", parameters, answer.accepted, answer.message
     )
+
+
+def config_words(changes: Mapping[str, Any]) -> str:
+    """Return what was changed, for people: without a value it is as in the settings file."""
+    words = []
+    for name, value in sorted(changes.items()):
+        shown = ", ".join(value) if isinstance(value, tuple) else value
+        words.append(f"{name} is {'as in the settings file' if value is None else shown}")
+    return "; ".join(words)
 
 
 def config_entry(request: FleetConfig, answer: OrderAnswer, now: Moment) -> HistoryEntry:

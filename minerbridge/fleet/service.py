@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +32,18 @@ Reply = Callable[[OrderAnswer], None]
 Work = Callable[[Moment], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something for the fleet's thread; *drop* answers whoever waits when the thread is gone."""
+
+    work: Work
+    drop: Callable[[], None] = lambda: None
+
+
+def _stopping(request: FleetRequest) -> OrderAnswer:
+    return OrderAnswer(request.id, "The bridge is stopping.", "FLEET_OFFLINE")
+
+
 class FleetService(Service):
     """Owner of the controller: everybody else posts to its mailbox."""
 
@@ -52,7 +64,7 @@ class FleetService(Service):
         self._memory = memory
         self._clock, self._wall = clock, wall
         self.meter_w = meter_w
-        self._mailbox: Mailbox[Work] = Mailbox()
+        self._mailbox: Mailbox[Asked] = Mailbox()
         self._newest: dict[str, MinerReading] = {}
         self._reading = threading.Lock()
         self._saved_s = clock()
@@ -70,10 +82,13 @@ class FleetService(Service):
 
     def submit(self, request: FleetRequest, reply: Reply) -> None:
         """Have *request* answered: *reply* is called once, in the fleet's thread."""
+        asked = Asked(
+            lambda now: self._request(request, reply, now), lambda: reply(_stopping(request))
+        )
         try:
-            self._mailbox.post(lambda now: self._request(request, reply, now))
+            self._mailbox.post(asked)
         except MailboxClosed:
-            reply(OrderAnswer(request.id, "The bridge is stopping.", "FLEET_OFFLINE"))
+            asked.drop()
 
     def apply(self, fleet: Fleet, members: Mapping[str, Member]) -> None:
         """Take over the settings."""
@@ -111,7 +126,7 @@ class FleetService(Service):
                 done.set()
 
         try:
-            self._mailbox.post(work)
+            self._mailbox.post(Asked(work, done.set))
         except MailboxClosed:
             raise CommandRejected("the bridge is stopping", code="STOPPING") from None
         if not done.wait(timeout_s) or not answer:
@@ -120,13 +135,13 @@ class FleetService(Service):
 
     def _post(self, work: Work) -> None:
         try:
-            self._mailbox.post(work)
+            self._mailbox.post(Asked(work))
         except MailboxClosed:
             log.debug("fleet_is_stopping")
 
     def wake(self) -> None:
         for left in self._mailbox.close():
-            self._guarded(lambda left=left: left(self._now()))  # type: ignore[misc]  # binds the loop variable
+            left.drop()
 
     # -- the thread --------------------------------------------------------------------------
 
@@ -135,10 +150,11 @@ class FleetService(Service):
         try:
             while not self.stopping.is_set():
                 self.beat()
-                work = self._mailbox.take(max(0.0, due_s - self._clock()))
-                while work is not None:
-                    self._guarded(lambda work=work: work(self._now()))  # type: ignore[misc]  # binds the loop variable
-                    work = self._mailbox.take(0) if len(self._mailbox) else None
+                due_s = min(due_s, self.controller.orders.due_s(self._clock()))
+                asked = self._mailbox.take(max(0.0, due_s - self._clock()))
+                while asked is not None:
+                    self._guarded(lambda asked=asked: asked.work(self._now()))  # type: ignore[misc]  # binds the loop variable
+                    asked = self._mailbox.take(0) if len(self._mailbox) else None
                     due_s = self._clock() if self._is_urgent else due_s
                 if self._clock() >= due_s:
                     self._is_urgent = False

@@ -24,10 +24,11 @@ _WITHIN_S = (2.0, 10.0, 300.0)
 def status_of(controller: Controller, now: Moment) -> FleetStatus:
     """Return the status; books the rated power as published."""
     demand = controller.orders.demand()
-    fleet, orders = list(controller.participants.values()), controller.orders
+    fleet, orders = controller.counted(), controller.orders
     rated_w = controller.rated_w(now)
     controller.published_rated_w = rated_w
-    mining = sum(bool(one.reading and one.reading.is_mining and one.online) for one in fleet)
+    everyone = controller.participants.values()
+    mining = sum(_is_mining(one) for one in fleet)
     reachable = controller.reachable(now)
     controllable = sum(len(one.points) > 1 and one.dispatch for one in reachable)
     state = _state(controller, demand, len(reachable), controllable, mining, now)
@@ -51,9 +52,9 @@ def status_of(controller: Controller, now: Moment) -> FleetStatus:
         limit_power_w=orders.limit.power_w if orders.limit is not None else None,
         allocated_power_w=_allocated_w(controller, demand),
         hashrate_hs=sum(hashrates) if hashrates else None,
-        total_miners=len(fleet),
-        online_miners=sum(one.online is True for one in fleet),
-        mining_miners=mining,
+        total_miners=len(controller.participants),
+        online_miners=sum(one.online is True for one in everyone),
+        mining_miners=sum(_is_mining(one) for one in everyone),
         override_active=orders.override is not None,
         override_power_w=orders.override.power_w if orders.override is not None else None,
         last_order_at=orders.last_order_at,
@@ -64,6 +65,10 @@ def status_of(controller: Controller, now: Moment) -> FleetStatus:
         dispatch=_dispatch(controller, demand, now),
         capability=capability_of(controller, now),
     )  # fmt: skip
+
+
+def _is_mining(one: Participant) -> bool:
+    return bool(one.online and one.reading is not None and one.reading.is_mining)
 
 
 def _state(
@@ -86,7 +91,7 @@ def _state(
 
 def _known_active_w(controller: Controller) -> float | None:
     """Return the active power; None while nobody has said anything yet."""
-    fleet = controller.participants.values()
+    fleet = controller.counted()
     if controller.metered_w is None and fleet and all(one.reading is None for one in fleet):
         return None
     return controller.active_w()
@@ -154,7 +159,7 @@ def outcome_of(controller: Controller, one: Participant, now: Moment) -> str:
         return "protected"
     if not one.dispatch or one.member.is_read_only:
         return "not_in_dispatch"
-    if one.online is False or one.profile is None:
+    if one.profile is None or (one.online is False and not one.is_on_its_way_up):
         return "offline"
     if len(one.points) < 2:
         return "unknown_power" if one.profile.commands.keys() >= {"start", "stop"} else "no_control"
