@@ -58,7 +58,7 @@ class Bridge(Listener):
             i: a for state in self.store.miners.values() for i, a in state.announced.items()
         }
         self.publisher = Publisher(
-            self.topics, self.client.publish, announced, presentation_of(settings), self._mark
+            self.topics, self.client.publish, announced, self._presentation(), self._mark
         )
         self.population = Population(
             self.store,
@@ -165,7 +165,7 @@ class Bridge(Listener):
                 log.warning("setting_needs_restart", section=name)
         settings = settings.model_copy(update=kept)
         self.settings = settings
-        self.publisher.presentation = presentation_of(settings)
+        self.publisher.presentation = self._presentation()
         self.population.apply()
         self.housekeeping.refresh_all()
 
@@ -362,13 +362,14 @@ class Bridge(Listener):
     def self_test(self) -> str:
         return self._self_test.state
 
-
-def presentation_of(settings: Settings) -> Presentation:
-    return Presentation(
-        discovery=settings.mqtt.discovery,
-        with_pool_users=settings.publish_pool_users,
-        names={miner.id: miner.name for miner in settings.miners if miner.name},
-        read_only=frozenset(miner.id for miner in settings.miners if miner.read_only),
-        denied={miner.id: miner.commands.deny for miner in settings.miners},
-        all_read_only=settings.read_only,
-    )
+    def _presentation(self) -> Presentation:
+        settings = self.settings
+        return Presentation(
+            discovery=settings.mqtt.discovery,
+            with_pool_users=settings.publish_pool_users,
+            names={miner.id: miner.name for miner in settings.miners if miner.name},
+            read_only=frozenset(miner.id for miner in settings.miners if miner.read_only),
+            denied={miner.id: miner.commands.deny for miner in settings.miners},
+            all_read_only=settings.read_only,
+            owner_of=lambda device_id: self.population.owner_of(device_id),
+        )

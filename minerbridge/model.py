@@ -232,7 +232,10 @@ class MinerProfile:
 
 @dataclass(frozen=True, slots=True)
 class MinerCommand:
-    """One order to one miner. *key* is what results are filed under (an entity key or the name)."""
+    """One order to one miner. *key* is what results are filed under (an entity key or the name).
+
+    *is_urgent*: it goes before all reading, and cuts a read that is under way.
+    """
 
     miner_id: str
     name: str
@@ -242,6 +245,7 @@ class MinerCommand:
     value: Any = None
     source: str = "mqtt"
     answer_to: Any = None
+    is_urgent: bool = False
 
     @property
     def enabled(self) -> bool:

@@ -11,6 +11,7 @@ from pydantic import SecretStr, ValidationError
 from minerbridge.miners.driver import PoolLogin, Target
 from minerbridge.miners.permission import Policy
 from minerbridge.miners.plan import Plan
+from minerbridge.miners.rush import Rush
 from minerbridge.mqtt.meters import Meter
 from minerbridge.settings import Miner, Ports, Settings
 from minerbridge.state import FoundMiner, MinerState, Store
@@ -32,6 +33,8 @@ class MinerSpec:
     pool_profiles: tuple[tuple[str, tuple[PoolLogin, ...]], ...] = field(repr=False)
     firmware_dir: str | None = None
     logs_dir: str | None = None
+    #: The fleet may command it at any moment: what can be had ready is had ready.
+    is_dispatched: bool = False
 
     def target(self) -> Target:
         miner = self.miner
@@ -50,12 +53,13 @@ class MinerSpec:
                 "namespace": miner.namespace,
                 "firmware_dir": self.firmware_dir,
                 "logs_dir": self.logs_dir,
+                "keeps_ready": self.is_dispatched,
                 "curve": tuple(tuple(point.model_dump().values()) for point in miner.curve or ()),
                 **miner.limits.model_dump(),
             },
         )
 
-    def plan(self, metered_power_w: Callable[[], float | None]) -> Plan:
+    def plan(self, metered_power_w: Callable[[], float | None], rush: Rush) -> Plan:
         miner = self.miner
         limits = miner.limits
         return Plan(
@@ -77,6 +81,7 @@ class MinerSpec:
             ),
             pool_profiles=dict(self.pool_profiles),
             metered_power_w=metered_power_w,
+            rush=rush,
         )
 
     def meter(self) -> Meter | None:
@@ -136,6 +141,9 @@ def _spec(settings: Settings, miner: Miner, state: MinerState) -> MinerSpec:
         pool_profiles=profiles,
         firmware_dir=str(settings.files.firmware) if settings.files.firmware else None,
         logs_dir=str(settings.files.logs) if settings.files.logs else None,
+        is_dispatched=settings.fleet.enabled
+        and miner.dispatch
+        and not (settings.read_only or miner.read_only),
     )
 
 

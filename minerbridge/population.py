@@ -14,6 +14,7 @@ import structlog
 from minerbridge.errors import NotFound
 from minerbridge.miners.families import driver_for
 from minerbridge.miners.plan import Listener
+from minerbridge.miners.rush import Rush
 from minerbridge.miners.scan import Discovered, addresses
 from minerbridge.miners.worker import MinerWorker
 from minerbridge.mqtt.meters import Meter
@@ -48,6 +49,7 @@ class Population:
         self._specs: dict[str, MinerSpec] = {}
         self._owners: dict[str, str] = {}
         self._leaving: set[str] = set()
+        self._rush = Rush()
         self.on_thread_end: Callable[[str], None] = lambda _: None
 
     # -- who is who --------------------------------------------------------------------------
@@ -78,9 +80,11 @@ class Population:
     def meet(self, device_id: str) -> str:
         """Return the owner of a device, known or new: `rig1` owns `rig1_xmrig`."""
         if device_id not in self._owners:
-            hosts = [name for name in self.workers if device_id.startswith(f"{name}_")]
+            # By who met it: another miner's id may begin the same way.
+            workers = list(self.workers.items())
+            hosts = (name for name, one in workers if device_id in one.profiles)
             with self._lock:
-                self._owners[device_id] = max(hosts, key=len, default=device_id)
+                self._owners[device_id] = next(hosts, device_id)
             self._on_change()
         return self._owners[device_id]
 
@@ -108,7 +112,7 @@ class Population:
         if meter is not None:
             self.meters[miner_id] = meter
         state = self._store.miners.get(miner_id, MinerState())
-        plan = spec.plan(meter.power_w if meter is not None else lambda: None)
+        plan = spec.plan(meter.power_w if meter is not None else lambda: None, self._rush)
         target = replace(spec.target(), progress=partial(self._listener.progress, miner_id))
         driver = driver_for(spec.miner.family, target)
         energy_kwh = self._store.energy_kwh.get(miner_id)

@@ -78,8 +78,11 @@ class RigLink:
 
     def _submit(self, command: MinerCommand) -> None:
         """Hand on what the monitor expects, unless the fleet's order says otherwise."""
-        if command.name in ("start", "stop") and self._bridge.fleet.drives(command.miner_id):
-            raise NotAllowed(f"an order of the fleet drives {command.miner_id}")
+        fleet, miner_id = self._bridge.fleet, command.miner_id
+        if command.name in ("start", "stop") and fleet.drives(miner_id):
+            raise NotAllowed(f"an order of the fleet drives {miner_id}")
+        if command.name == "start" and fleet.protects(miner_id):
+            raise NotAllowed(f"{miner_id} was stopped for being too hot")
         self._bridge.submit(command)
 
     def _on_state(self, miner_id: str, state: MonitorState) -> None:

@@ -11,7 +11,7 @@ import pytest
 from minerbridge.errors import MinerUnreachable
 from minerbridge.miners.driver import PoolLogin, Target, finished
 from minerbridge.miners.iceriver import IceRiverDriver
-from minerbridge.miners.recorder import Recording, Request
+from minerbridge.miners.recorder_pages import Recording, Request
 from minerbridge.miners.replay import Replay
 from minerbridge.model import MinerCommand
 from minerbridge.simulator import Fleet

@@ -493,3 +493,13 @@ def test_who_the_settings_leave_out_is_no_part_of_the_sum_but_whom_a_person_took
 
     assert sim.status().active_power_w == pytest.approx(2 * 1460)
     assert sim.status().rated_power_w == pytest.approx(1460, rel=0.02)
+
+
+def test_a_rating_that_was_just_published_may_still_be_ordered():
+    sim = FleetSim(running(2, power_w=1200))
+    sim.run(2)
+    before_w = sim.status().rated_power_w
+    sim.run(30)
+
+    assert sim.status().rated_power_w < before_w - 100
+    assert sim.activate(before_w).accepted

@@ -65,13 +65,46 @@ def test_a_reboot_shows_in_the_uptime(bench, kind):
     assert len(one.writes) == 1
 
 
-def test_sleep_keeps_the_fans_as_they_are_read(bench):
+@pytest.mark.parametrize("firmware", ["new", "old"])
+def test_fans_that_choose_their_speed_are_never_pinned_to_it(bench, firmware):
+    one = bench(firmware=firmware)
+    driver = one.met()
+    one.device.fan_ratio = 1
+    seen(driver, order(driver, "stop"))
+    seen(driver, order(driver, "start"))
+    seen(driver, order(driver, "pool_profile", profile="spare"))
+    assert not one.device.fans_are_held
+    assert not any("sethw on" in what for what in one.writes)
+    assert read(driver).details["fan_percent"] == 1
+
+
+def test_fans_stay_held_where_they_were_told_to_be(bench):
     one = bench()
     driver = one.met()
-    one.device.fan_ratio = 73
+    seen(driver, order(driver, "set_fan", percent=73))
     seen(driver, order(driver, "stop"))
-    assert one.writes == ["sethw on 73 sleep"]
-    assert seen(driver, order(driver, "start")).details["fan_percent"] == 73
+    assert (one.writes[-1], one.device.fans_are_held) == ("sethw on 73 sleep", True)
+    one.device.fan_ratio = 20  # by somebody else
+    seen(driver, order(driver, "start"))
+    assert (one.writes[-1], one.device.fans_are_held) == ("sethw None 20 normal", False)
+
+
+def test_fans_are_left_to_the_miner_again(bench):
+    one = bench()
+    driver = one.met()
+    seen(driver, order(driver, "set_fan", percent=73))
+    assert order(driver, "set_fan", automatic=True).seen is None
+    assert not one.device.fans_are_held
+    seen(driver, order(driver, "stop"))
+    assert not one.device.fans_are_held
+
+
+@pytest.mark.parametrize("given", [{}, {"percent": 50, "automatic": True}, {"automatic": False}])
+def test_a_fan_command_says_one_thing(bench, given):
+    one = bench()
+    with pytest.raises(InvalidValue, match="either percent or automatic"):
+        order(one.met(), "set_fan", **given)
+    assert one.writes == []
 
 
 def test_what_is_so_already_is_not_written_again(bench):

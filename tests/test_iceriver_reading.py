@@ -316,6 +316,24 @@ def test_a_start_takes_its_time_before_it_is_an_error():
     assert finished(reader.steps(source)).status == "error"
 
 
+@pytest.mark.parametrize("up", ["00:00:00:00", "00:00:10:00", None])
+def test_a_mean_that_is_still_low_after_a_start_is_no_fault(up):
+    clock = Clock()
+    reader = IceRiverReader(Target("m1", "127.0.0.1"), clock)
+    told = {"rtpow": "90G", "powstate": False, "tempstate": True}
+    source = _Source(changed(**told, runtime=up or "05:00:00:00")["data"])
+    if up is None:  # not a start, but a wake: the uptime goes on
+        source.mode = 0
+        finished(reader.steps(source))
+        source.mode = 1
+        clock.now_s += 10
+    reading = finished(reader.steps(source))
+    assert (reading.status, [fault.code for fault in reading.errors]) == ("mining", [])
+    clock.now_s += status.STARTING_S
+    source.document = {**source.document, "runtime": "05:00:20:00"}
+    assert [fault.code for fault in finished(reader.steps(source)).errors] == ["POWSTATE"]
+
+
 # -- anything ----------------------------------------------------------------------------------
 
 ANYTHING = st.recursive(

@@ -275,3 +275,13 @@ def test_another_web_server_is_no_iceriver():
         ports = {"http": port, "rpc": free_port()}
         with pytest.raises(UnknownDevice):
             IceRiverDriver(Target("m1", "127.0.0.1", ports=ports)).contact()
+
+
+def test_another_miner_at_its_address_is_named_as_what_it_is_not():
+    with Fleet(ports={"rpc": 0, "http": 0}) as fleet:
+        (device,) = fleet.add("antminer_s9")
+        ports = {"http": device.ports["http"], "rpc": free_port()}
+        driver = IceRiverDriver(Target("m1", device.address, password="secret", ports=ports))
+        said = r"no IceRiver: its web server asks for another login .antMiner"
+        with pytest.raises(UnknownDevice, match=said):
+            driver.contact()

@@ -2,11 +2,14 @@
 
 import json
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from minerbridge.bridge import Bridge
 from minerbridge.miners import worker
+from minerbridge.population import Population
 from minerbridge.settings import Settings
 from minerbridge.simulator import Fleet
 from tests.wiretap import Wiretap
@@ -15,7 +18,7 @@ RX, KAWPOW = "rig1_xmrig_rx", "rig1_xmrig_kawpow"
 
 
 class Home:
-    def __init__(self, broker, device, state):
+    def __init__(self, broker, device, state, **rules):
         self.device = device
         self.tap = Wiretap(broker.port)
         self.bridge = Bridge(
@@ -30,6 +33,7 @@ class Home:
                         "family": "mining_platform",
                         "ports": {"http": device.ports["http"]},
                         "namespace": "/api/v1/mining",
+                        **rules,
                     }
                 ],
             )
@@ -42,15 +46,15 @@ class Home:
 
 
 @pytest.fixture
-def home(mosquitto, tmp_path, monkeypatch):
+def home(request, mosquitto, tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "LONGEST_OFFSET_S", 0.1)
     broker = mosquitto()
     with Fleet(ports={"http": 0}, speed=50) as fleet:
         (device,) = fleet.add("mining_platform", envelope=True)
-        one = Home(broker, device, tmp_path / "state")
+        one = Home(broker, device, tmp_path / "state", **getattr(request, "param", {}))
         for miner_id in ("rig1", RX, KAWPOW):
             one.tap.until(f"minerbridge/miner/{miner_id}/availability", "online")
-            one.tap.until(f"homeassistant/switch/{miner_id}/power/state", "ON")
+            one.tap.until(f"homeassistant/sensor/{miner_id}/status/state", "mining")
         yield one
         one.stop()
 
@@ -100,3 +104,29 @@ def test_a_crash_shows_within_a_second(home):
 
     home.tap.until(f"homeassistant/sensor/{RX}/status/state", "stopped")
     assert time.monotonic() - began_s < 1.0
+
+
+@pytest.mark.parametrize(
+    "home", [{"read_only": True}, {"commands": {"deny": ["stop"]}}], indirect=True
+)
+def test_what_the_settings_forbid_a_host_its_miners_have_no_control_for(home):
+    for miner_id in ("rig1", RX, KAWPOW):
+        shown = home.tap.wait(lambda i=miner_id: announced(home.tap, i), f"entities of {miner_id}")
+        assert "sensor_status" in shown
+        assert "switch_power" not in shown
+
+    answer = home.tap.command(f"homeassistant/switch/{RX}/power/set", "OFF")
+    assert (answer["status"], answer["code"] in ("READ_ONLY", "NOT_ALLOWED")) == ("rejected", True)
+    assert home.device.journal == []
+
+
+def test_a_device_belongs_to_the_host_that_met_it_whatever_others_are_called():
+    nobody: Any = None
+    population = Population(nobody, nobody, nobody, dict, lambda: None)
+    workers: Any = {
+        "rig1": SimpleNamespace(profiles={"rig1": None, RX: None}),
+        "rig1_xmrig": SimpleNamespace(profiles={"rig1_xmrig": None}),
+    }
+    population.workers = workers
+    assert population.meet(RX) == "rig1"
+    assert population.meet("garage") == "garage"

@@ -212,7 +212,8 @@ def test_a_device_may_run_the_profiles_of_its_name_else_of_its_kind():
         {"pool": "stratum+tcp://x"}, {"wallet": "4x"}, {"password": "x"}, {"userPass": "a:b"},
         {"gpuPool": "x"}, {"gpuWallet": "x"}, {"proxy": "x"}, {"cliArgs": "-o x"},
         {"coin": "me@example.com"}, {"algo": "rx/0 -o evil.example.com"},
-        {"devices": {"url": "stratum+ssl://x"}},
+        {"devices": {"url": "stratum+ssl://x"}}, {"more": {"pool": "x.example:1"}},
+        {"more": [{"deep": {"gpuWallet": "x"}}]},
     ],
 )  # fmt: skip
 def test_pools_wallets_and_passwords_are_refused(config):

@@ -245,6 +245,76 @@ def test_choosing_while_it_runs_starts_it_anew(rig):
     assert (reading.details["profile"], rig.writes) == ("Other", ["stop xmrig-rx", "start Other"])
 
 
+def test_a_miner_that_only_stopped_does_not_run_another_profile(rig):
+    driver = two_of_one_algorithm(rig)
+    rig.device.faults.lose_reply = True
+    with pytest.raises(OutcomeUnknown) as caught:
+        order(driver, RX, "profile", profile="Other")
+    rig.device.faults.clear()
+    reading = read(driver)[RX]
+    confirmation = caught.value.confirmation
+    assert confirmation is not None
+    assert confirmation.seen is not None
+    assert (reading.status, confirmation.seen(reading)) == ("stopped", False)
+
+
+def test_that_a_miner_was_stopped_is_said_where_its_new_profile_does_not_start(rig, monkeypatch):
+    driver = two_of_one_algorithm(rig)
+    write = PlatformClient.write
+
+    def stops_only(client, method, *more, **query):
+        if method == "POST":
+            raise MinerUnreachable("connection refused")
+        return write(client, method, *more, **query)
+
+    monkeypatch.setattr(PlatformClient, "write", stops_only)
+    with pytest.raises(MinerError, match="stopped, but not started again: conn") as caught:
+        order(driver, RX, "profile", profile="Other")
+    assert (type(caught.value), caught.value.code) == (MinerError, "UNREACHABLE")
+    assert rig.writes == ["stop xmrig-rx"]
+
+
+def test_one_miner_that_does_not_follow_keeps_no_other_from_it(rig, monkeypatch):
+    driver = rig.driver()
+    seen(driver, "rig1", order(driver, "rig1", "stop"))
+    write = PlatformClient.write
+    refusals = [MinerRefused("no memory", code="START_FAILED")]
+
+    def refusing(client, *more, **query):
+        if refusals:
+            raise refusals.pop()
+        return write(client, *more, **query)
+
+    monkeypatch.setattr(PlatformClient, "write", refusing)
+    with pytest.raises(MinerError, match="1 of 2 miners followed: no memory") as caught:
+        order(driver, "rig1", "start")
+    assert (caught.value.code, len(rig.device.miners)) == ("START_FAILED", 1)
+
+
+def test_the_host_is_on_again_when_all_its_miners_are(rig):
+    driver = rig.driver()
+    seen(driver, "rig1", order(driver, "rig1", "stop"))
+    confirmation = order(driver, "rig1", "start")
+    rig.device.end("xmrig-rx", "crashed")
+    host = read(driver)["rig1"]
+    assert (host.status in ("starting", "mining"), host.details["miners_running"]) == (True, 1)
+    assert not confirmation.seen(host)
+
+
+def test_a_device_of_unknown_kind_is_not_started_as_another(make):
+    rig = make(running=0)
+    for one in list(rig.device.profiles):
+        if rig.device.profiles[one].name != XMR:
+            del rig.device.profiles[one]
+    driver = rig.driver(met=False)
+    driver.attend(["rig1_tt_miner_kawpow"], lambda: None)
+    driver.contact()
+    with pytest.raises(MinerRefused, match="choose one first"):
+        order(driver, "rig1_tt_miner_kawpow", "start")
+    assert rig.writes == []
+    driver.close()
+
+
 def test_a_device_that_could_run_several_profiles_asks_which(bare):
     driver = two_of_one_algorithm(bare)
     bare.device.end("xmrig-rx")

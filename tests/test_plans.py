@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from minerbridge import plans
+from minerbridge.miners.rush import Rush
 from minerbridge.plans import login_for, specs_of
 from minerbridge.settings import Settings
 from minerbridge.state import FoundMiner, MinerState, Store
@@ -37,7 +38,7 @@ def test_a_miner_has_the_general_settings_unless_its_own(store):
 )
 def test_read_only_is_general_or_the_miners(store, everywhere, here, read_only):
     found = spec(store, {"read_only": everywhere}, read_only=here)
-    assert found.plan(lambda: None).policy.read_only is read_only
+    assert found.plan(lambda: None, Rush()).policy.read_only is read_only
 
 
 def test_the_plan_says_what_the_settings_do(store):
@@ -49,7 +50,7 @@ def test_the_plan_says_what_the_settings_do(store):
         commands={"allow": ["reset"], "deny": ["reboot"]},
         rated_power_w=3250,
         algorithm="scrypt",
-    ).plan(lambda: 7.0)
+    ).plan(lambda: 7.0, Rush())
 
     policy = plan.policy
     assert (plan.miner_id, plan.host, plan.rpc_port) == ("m", "192.0.2.7", 4029)
@@ -108,7 +109,7 @@ def test_no_secret_is_in_a_spec_or_plan(store):
         {"pool_profiles": {"home": [{"url": "u", "user": "wallet", "password": "hunter2"}]}},
         password="hunter2",
     )
-    for text in (repr(found), repr(found.plan(lambda: None)), repr(found.target())):
+    for text in (repr(found), repr(found.plan(lambda: None, Rush())), repr(found.target())):
         assert "hunter2" not in text
         assert "wallet" not in text
 

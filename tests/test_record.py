@@ -13,7 +13,8 @@ from minerbridge.cli.probe import read_once
 from minerbridge.errors import BadReply
 from minerbridge.miners.driver import Target
 from minerbridge.miners.families import driver_for
-from minerbridge.miners.recorder import Recording, Request, rpc_reads
+from minerbridge.miners.recorder import rpc_reads
+from minerbridge.miners.recorder_pages import Recording, Request
 from minerbridge.miners.recording import Sanitiser, kind_of
 from minerbridge.miners.recording_files import load
 from minerbridge.miners.replay import LOOPBACK, Replay
@@ -26,6 +27,14 @@ from tests.mosquitto import free_port
 from tests.rpc_replay import ReplayServer, recorded, serving
 
 KINDS = ("antminer_s19", "antminer_s17", "antminer_s9", "vnish_s9", "cgminer")
+OPTIONS = (("port", "rpc"), ("http-port", "http"))
+OWNERS = {"iceriver": ["pool.example.com", "worker.1"], "mining_platform": ["48SimulatedWallet"]}
+FILES = {
+    "iceriver": {"http_user-userpanel-4.json", "http_user-machineconfig-1.json",
+                 "http_user-ipconfig-1.json", "tcp4111_info.json", "tcp4111_gethw.json"},
+    "mining_platform": {"http_api-v1-mining-miners.json", "http_api-v1-mining-profiles.json",
+                        "http_api-v1-mining-miners-xmrig-rx-stats.json"},
+}  # fmt: skip
 #: What differs from one device to the next, and from one reading to the next.
 OF_ONE_DEVICE = {
     "miner_id", "at", "mac_address", "serial_number", "hostname", "ip_address", "pools", "boards",
@@ -77,6 +86,36 @@ def test_a_recorded_device_reads_the_same_from_its_files(kind, tmp_path, capsys)
     *lines, last = capsys.readouterr().out.splitlines()
     assert {Path(line.split()[0]) for line in lines} == set(tmp_path.iterdir())
     assert last.endswith("Look through the files before you publish them.")
+
+
+@pytest.mark.parametrize("kind", ["iceriver", "mining_platform"])
+def test_families_without_an_rpc_read_the_same_from_their_files(kind, tmp_path, capsys):
+    with simulated(kind) as device:
+        ports = [
+            f"--{option}={device.ports[port]}" for option, port in OPTIONS if port in device.ports
+        ]
+        assert main(["record", device.address, str(tmp_path), "--family", kind, *ports]) == 0
+        assert device.journal == [], "a recording only reads"
+        secrets = [device.mac_address, *OWNERS[kind]]
+    found, expected = replayed(tmp_path)
+    assert found == expected
+    assert expected["status"] == "mining"
+    everything = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    for secret in secrets:
+        assert secret.lower().encode() not in everything.lower(), secret
+    assert "Look through the files" in capsys.readouterr().out
+    assert FILES[kind] <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_an_iceriver_is_recorded_by_its_mining_program_alone(tmp_path):
+    with simulated("iceriver") as device:
+        device.faults.port, device.faults.refuse = "http", True
+        ports = [f"--port={device.ports['rpc']}", f"--http-port={free_port()}"]
+        assert main(["record", device.address, str(tmp_path), "--family=iceriver", *ports]) == 0
+    found, expected = replayed(tmp_path)
+    assert found == expected
+    assert expected["hashrate_hs"] > 1e12
+    assert not list(tmp_path.glob("http_*"))
 
 
 def test_the_files_serve_as_a_recording_of_the_cgminer_tests(tmp_path):
@@ -216,6 +255,11 @@ def cleaned(*replies, known=()):
         (b'{"pass":"geheim77"}', b'{"pass":"passwor1"}'),
         (b"POOL=0,URL=stratum+tcp://1.2.3.4:3333,User=me.1,Status=Alive|",
          b"POOL=0,URL=stratum+tcp://192.0.2.1:3333,User=us.1,Status=Alive|"),
+        (b'{"no":1,"addr":"eu.pool.net:3333"}', b'{"no":1,"addr":"pool1.example:3333"}'),
+        (b'{"wallet":"48abcdefgh","gpuPool":"eu.pool.net:1","rigId":"attic-7"}',
+         b'{"wallet":"user1xxxxx","gpuPool":"pool1.example:1","rigId":"user2-x"}'),
+        (b'{"path":"/home/alice/.local/xmrig"}', b'{"path":"/home/user1/.local/xmrig"}'),
+        (b'{"gateway":"192.168.1.1fe80::f6ea:67ff"}', b'{"gateway":"203.0.113.1fe80::1"}'),
         # names
         (b'{"hostname":"Antminer","minertype":"Antminer S9"}',
          b'{"hostname":"miner1xx","minertype":"Antminer S9"}'),

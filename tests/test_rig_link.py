@@ -13,11 +13,11 @@ from minerbridge.settings import Settings
 MONITOR = {"url": "http://127.0.0.1:9/api/v1", "miners": {"m": {"api_code": "code"}}}
 
 
-def linked(*, driven):
+def linked(*, driven=False, hot=False):
     sent: list[MinerCommand] = []
     bridge: Any = SimpleNamespace(
-        settings=Settings(miners=[{"id": "m", "host": "127.0.0.1"}], rig_monitor=MONITOR),  # type: ignore[arg-type]  # as the file says it
-        fleet=SimpleNamespace(drives=lambda miner_id: driven),
+        settings=Settings(miners=[{"id": "m", "host": "127.0.0.1"}], rig_monitor=MONITOR),
+        fleet=SimpleNamespace(drives=lambda _: driven, protects=lambda _: hot),
         submit=sent.append,
     )
     return RigLink(bridge), sent
@@ -40,3 +40,13 @@ def test_the_rest_is_handed_on(name, driven):
     link._submit(MinerCommand("m", name, "1", name, source="rig_monitor"))
 
     assert [command.name for command in sent] == [name]
+
+
+def test_a_miner_that_was_too_hot_is_not_started_but_may_be_stopped():
+    link, sent = linked(hot=True)
+
+    with pytest.raises(NotAllowed, match="m was stopped for being too hot"):
+        link._submit(MinerCommand("m", "start", "1", "start"))
+    link._submit(MinerCommand("m", "stop", "2", "stop"))
+
+    assert [one.name for one in sent] == ["stop"]

@@ -147,6 +147,34 @@ def test_a_missing_field_stops_everything_of_that_miner_and_is_named():
         assert rig.reporter.miner("m").missing == "coin_name"
 
 
+@pytest.mark.parametrize("status", ["sleeping", "stopped"])
+def test_a_miner_at_rest_that_tells_less_is_no_fault(log, status):
+    resting = {"status": status, "is_mining": False, "hashrate_hs": 0.0, "boards": ()}
+    with reporting() as (rig, server):
+        rig.read(asic_reading())
+        rig.ticks(3)
+        rig.read(asic_reading(**resting, chip_temperature_c=None, board_temperature_c=None))
+        rig.ticks(3, 16)
+        assert len(server.miners["code-m"].logs) == 1
+        assert rig.states["m"].working is None
+        assert rig.states["m"].reason == (
+            f"{status}, it does not tell hashboard_1_temp_1:"
+            " until it runs again it is not reported, and the server shows it offline"
+        )
+        assert "rig_monitor_fails" not in log.events()
+        rig.read(asic_reading())
+        rig.ticks(3, 16)
+        assert rig.states["m"].working is True
+
+
+def test_a_setting_that_is_missing_is_named_at_rest_as_well():
+    with reporting({"m": {}}) as (rig, _):
+        rig.read(asic_reading(status="sleeping", is_mining=False))
+        rig.ticks(2)
+        assert rig.states["m"].working is False
+        assert "rig_monitor.miners.m.coin_name" in rig.states["m"].reason
+
+
 def test_a_field_that_comes_later_is_enough():
     with reporting() as (rig, _):
         rig.read(asic_reading(uptime_s=None))

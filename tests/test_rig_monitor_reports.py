@@ -205,6 +205,15 @@ def test_what_no_device_reports_comes_from_the_settings():
     assert asic({"power_w": 3249.6}).body["power"] == 3250
 
 
+def test_a_miner_at_rest_does_not_draw_what_the_settings_say_of_a_running_one():
+    resting = {"status": "sleeping", "is_mining": False, "power_w": None}
+    assert (asic(resting).missing, "power" in asic(resting).body) == ("power", False)
+    known = profile("m").replace(standby_power_w=51.0)
+    assert asic(resting, known).body["power"] == 51
+    assert asic({**resting, "power_w": 18.4}).body["power"] == 18
+    assert asic({**resting, "status": "starting"}).body["power"] == 3500
+
+
 def test_the_software_version_is_the_devices_then_the_settings_then_the_firmware():
     def version(details, **chosen):
         one = asic_reading(details=details)

@@ -1,5 +1,7 @@
 """Scans find what there is, bounded in time and number."""
 
+import contextlib
+import socket
 import threading
 import time
 from ipaddress import IPv4Network
@@ -7,7 +9,7 @@ from ipaddress import IPv4Network
 import pytest
 
 from minerbridge.errors import MinerUnreachable
-from minerbridge.miners.scan import addresses_of, found_id, meet, scan
+from minerbridge.miners.scan import CONNECT_WITHIN_S, addresses_of, answers, found_id, meet, scan
 from minerbridge.simulator import Fleet
 
 
@@ -36,6 +38,30 @@ def test_miners_are_found_among_silent_addresses(street):
     mac = street.devices[0].mac_address.replace(":", "").lower()
     assert found["127.76.5.1"].miner_id == f"antminer_{mac[-6:]}"
     assert found["127.76.5.2"].miner_id == "cgminer_127_76_5_2"
+
+
+def test_an_iceriver_is_found_without_its_web_page():
+    with Fleet(first_address="127.76.6.1") as fleet:
+        (device,) = fleet.add("iceriver")
+        if device.ports != {"http": 80, "rpc": 4111}:
+            pytest.skip("the usual ports are not free for us here")
+        device.faults.port, device.faults.refuse = "http", True
+
+        (found,) = scan(["127.76.6.1", "127.76.6.2"], nobody)
+
+    mac = device.mac_address.replace(":", "").lower()
+    assert (found.family, found.miner_id) == ("iceriver", f"iceriver_{mac[-6:]}")
+
+
+def test_a_silent_address_costs_one_wait_whatever_the_number_of_ports():
+    with socket.create_server(("127.76.6.9", 0), backlog=0) as full, contextlib.ExitStack() as kept:
+        for _ in range(3):  # what comes after is neither accepted nor refused
+            one = kept.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        began_s = time.monotonic()
+        assert not answers("127.76.6.9", [full.getsockname()[1]] * 4)
+        assert CONNECT_WITHIN_S <= time.monotonic() - began_s < 2 * CONNECT_WITHIN_S
 
 
 def test_a_scan_ends_when_told(street):

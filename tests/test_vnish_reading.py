@@ -92,6 +92,7 @@ def test_told_to_start_it_is_starting_for_a_boot_and_then_a_fault(bench):
     reading = _answered(driver)
     assert (reading.status, reading.errors) == ("starting", ())
     one.clock.now_s += BOOT_S + 1
+    one.device.plant.system_at_s -= BOOT_S
     reading = _answered(driver)
     assert reading.status == "sleeping"
     assert [fault.code for fault in reading.errors] == ["NOT_STARTED"]
@@ -103,7 +104,23 @@ def test_sent_to_sleep_again_it_has_no_fault(bench):
     order(driver, "start")
     _answered(driver)
     order(driver, "stop")
+    assert _answered(driver).status == "sleeping"
     one.clock.now_s += BOOT_S + 1
+    one.device.plant.system_at_s -= BOOT_S
+    assert (_answered(driver).status, _answered(driver).errors) == ("sleeping", ())
+
+
+def test_after_a_power_cut_it_starts_and_does_not_sleep(bench):
+    one = bench(speed=1.0)
+    driver = one.driver()
+    plant = one.device.plant
+    plant.system_at_s = plant.now_s - 30.0
+    plant.run_from(plant.now_s + 60.0, one.device.normal_point())
+    one.device.ports_changed()
+    reading = _answered(driver)
+    assert (reading.status, reading.is_mining, reading.errors) == ("starting", False, ())
+    one.clock.now_s += BOOT_S + 1
+    plant.system_at_s = plant.now_s - 240.0
     assert (_answered(driver).status, _answered(driver).errors) == ("sleeping", ())
 
 

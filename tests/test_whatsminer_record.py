@@ -8,7 +8,7 @@ from minerbridge.__main__ import main
 from minerbridge.cli.probe import read_once
 from minerbridge.miners.driver import Target
 from minerbridge.miners.families import driver_for
-from minerbridge.miners.recorder import Request
+from minerbridge.miners.recorder_pages import Request
 from minerbridge.miners.recording_files import load
 from minerbridge.miners.replay import LOOPBACK, Replay
 from minerbridge.mqtt.wire import reading_json

@@ -19,8 +19,8 @@ from minerbridge.errors import (
 from minerbridge.miners.permission import Policy
 from minerbridge.miners.plan import Plan
 from minerbridge.miners.worker import MinerWorker
-from minerbridge.model import Confirmation, MinerCommand, MinerProfile
-from tests.fake_driver import MAC, Ear, FakeDriver
+from minerbridge.model import CommandSpec, Confirmation, MinerCommand, MinerProfile, Parameter
+from tests.fake_driver import COMMANDS, MAC, Ear, FakeDriver
 
 WAIT_S = 5
 FAST = {"poll_interval_s": 0.02, "offline_after_s": 0.05}
@@ -218,6 +218,63 @@ def test_an_unconfirmed_command_is_superseded_by_a_newer_of_its_key(start, drive
     answers = {answer.id: answer.status for answer in (result(worker), result(worker))}
     assert answers.pop(older.id) == "superseded"
     assert set(answers.values()) == {"confirmed"}
+
+
+def test_what_was_sent_is_answered_though_other_firmware_has_no_such_command(start, driver):
+    driver.obeys, driver.confirm_within_s = False, 0.3
+    worker = online(start())
+    older, newer = command("stop", "power"), command("led", enabled=True)
+    worker.submit(older)
+    while not driver.executed:
+        worker.ear.readings.get(timeout=WAIT_S)
+    driver.obeys = True
+
+    worker.profiles["m"] = worker.profiles["m"].replace(commands={"led": COMMANDS["led"]})
+    worker.submit(newer)
+
+    answers = {answer.id: answer.status for answer in (result(worker), result(worker))}
+    assert answers == {newer.id: "confirmed", older.id: "unconfirmed"}
+
+
+def test_a_command_that_new_firmware_lacks_is_not_sent(start, driver):
+    driver.step_gate = threading.Event()
+    worker = start(known=[FakeDriver().contact()[0]])
+    assert driver.in_step.wait(WAIT_S)
+    waiting = command("power_limit", power_limit_w=2500)
+    worker.submit(waiting)
+
+    narrow = Parameter("power_limit_w", "number", 1000, 2000, unit="W")
+    spec = CommandSpec("power_limit", (narrow,))
+    worker.profiles["m"] = worker.profiles["m"].replace(commands={"power_limit": spec})
+    driver.step_gate.set()
+
+    answer = result(worker)
+    assert (answer.id, answer.status, answer.code) == (waiting.id, "rejected", "INVALID_VALUE")
+    assert driver.executed == []
+
+
+def test_a_defect_while_asking_who_it_is_leaves_no_command_unanswered(start, driver, monkeypatch):
+    worker = online(start())
+    monkeypatch.setattr(driver, "identity", lambda: 1 / 0)
+
+    worker.submit(command("stop"))
+
+    answer = result(worker)
+    assert (answer.status, answer.code) == ("failed", "INTERNAL_ERROR")
+    assert "not sent" in answer.message
+
+
+def test_an_effect_that_cannot_be_judged_keeps_no_other_command_waiting(start, driver, monkeypatch):
+    def unjudgeable(_):
+        raise ZeroDivisionError
+
+    worker = online(start())
+    monkeypatch.setattr(driver, "execute", lambda _: Confirmation(unjudgeable, 60.0, "it"))
+
+    worker.submit(command("stop"))
+
+    answer = result(worker)
+    assert (answer.status, answer.code) == ("failed", "INTERNAL_ERROR")
 
 
 def test_commands_go_between_the_steps_of_a_read_and_the_read_begins_anew(start, driver):

@@ -19,7 +19,8 @@ from minerbridge.errors import BridgeError, MinerError, UnknownDevice
 from minerbridge.miners.driver import Target
 from minerbridge.miners.families import driver_for
 from minerbridge.miners.identify import identify
-from minerbridge.miners.recorder import Recording, record
+from minerbridge.miners.recorder import record
+from minerbridge.miners.recorder_pages import Recording
 from minerbridge.miners.recording import Kind, Sanitiser
 from minerbridge.miners.recording_files import INDEX, file_name, index_of, sanitised
 from minerbridge.miners.replay import LOOPBACK, Replay

@@ -6,6 +6,7 @@ with the same input send nothing twice, because what was sent is booked with its
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -40,6 +41,8 @@ from minerbridge.settings_fleet import Ems, Fleet
 MEET_WITHIN_S = 20.0
 #: A plan that does not fit is not thought over more often than this while nothing else changes.
 RETHINK_S = 5.0
+#: So long an EMS may order the rated power it read: it falls while what miners draw is learned.
+RATED_HOLDS_S = 60.0
 OFF_POINT = SetPoint(OFF, 0.0, 0.0)
 
 
@@ -74,6 +77,7 @@ class Controller:
         self.moves = Moves()
         self.ceilings = ordered.ceilings
         self.published_rated_w = 0.0
+        self._rated: deque[tuple[float, float]] = deque()
         self._demand_name = ""
         self._dirty = True
         self._thought_s = float("-inf")
@@ -245,6 +249,13 @@ class Controller:
             for one in self.reachable(now)
             if one.dispatch and not one.is_quarantined(now, after)
         )
+
+    def note_rated(self, rated_w: float, now: Moment) -> None:
+        """Remember what is published: an order by a rating of just now is not too much."""
+        self._rated.append((now.s, rated_w))
+        while now.s - self._rated[0][0] > RATED_HOLDS_S:
+            self._rated.popleft()
+        self.published_rated_w = max(rated_w for _, rated_w in self._rated)
 
     def active_w(self) -> float:
         """Return what the fleet draws: by the meter, else measured plus estimates."""
@@ -467,7 +478,7 @@ class Controller:
             stopping = one.told is not None and one.told.key == OFF
             if is_off or stopping or not can_stop or one.member.is_read_only or one.is_blocked(now):
                 continue
-            stop, expected_s = commands_to(one, OFF_POINT)
+            stop, expected_s = commands_to(one, OFF_POINT, is_urgent=True)
             one.tell(OFF, now.s + self.terms.patience_s(expected_s), {stop[0].id}, now)
             commands += stop
         return commands

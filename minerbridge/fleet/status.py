@@ -26,7 +26,7 @@ def status_of(controller: Controller, now: Moment) -> FleetStatus:
     demand = controller.orders.demand()
     fleet, orders = controller.counted(), controller.orders
     rated_w = controller.rated_w(now)
-    controller.published_rated_w = rated_w
+    controller.note_rated(rated_w, now)
     everyone = controller.participants.values()
     mining = sum(_is_mining(one) for one in fleet)
     reachable = controller.reachable(now)

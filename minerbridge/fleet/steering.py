@@ -94,7 +94,7 @@ class Steering:
             if one.told is not None and one.told.key == point.key:
                 continue
             told_w += change_w
-            self._tell(one, point, terms, now, moves)
+            self._tell(one, point, terms, now, moves, is_urgent=True)
         for one, point, change_w in sorted(ups, key=_least_failed_first):
             if starts is not None and one.current() == 0:
                 change_w *= starts.chance(one.failures)
@@ -105,7 +105,7 @@ class Steering:
             if one.current() == 0:
                 self._started_in_wave += 1
             told_w += change_w
-            self._tell(one, point, terms, now, moves)
+            self._tell(one, point, terms, now, moves, is_urgent=False)
         return moves
 
     def _hindrance(
@@ -125,9 +125,16 @@ class Steering:
         return "WAVE" if self._started_in_wave >= terms.wave_size(miners) else None
 
     def _tell(
-        self, one: Participant, point: SetPoint, terms: Terms, now: Moment, moves: Moves
+        self,
+        one: Participant,
+        point: SetPoint,
+        terms: Terms,
+        now: Moment,
+        moves: Moves,
+        *,
+        is_urgent: bool,
     ) -> None:
-        commands, expected_s = commands_to(one, point)
+        commands, expected_s = commands_to(one, point, is_urgent=is_urgent)
         until_s = now.s + terms.patience_s(expected_s)
         # A start that the set-point cannot be given along with leads to full power first.
         key = point.key
@@ -137,7 +144,9 @@ class Steering:
         moves.commands += commands
 
 
-def commands_to(one: Participant, point: SetPoint) -> tuple[list[MinerCommand], float]:
+def commands_to(
+    one: Participant, point: SetPoint, *, is_urgent: bool
+) -> tuple[list[MinerCommand], float]:
     """Return what takes a miner to *point*, and how long that takes."""
     assert one.profile is not None
     specs = one.profile.commands
@@ -154,7 +163,7 @@ def commands_to(one: Participant, point: SetPoint) -> tuple[list[MinerCommand], 
     commands = [
         MinerCommand(
             one.miner_id, name, uuid.uuid4().hex[:12], name, parameters, source="fleet",
-            value=dict(parameters) or None,
+            value=dict(parameters) or None, is_urgent=is_urgent,
         )
         for name, parameters in names
     ]  # fmt: skip

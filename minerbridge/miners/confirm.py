@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from minerbridge.errors import OutcomeUnknown
 from minerbridge.model import Confirmation, MinerCommand, MinerReading, Outcome
@@ -15,12 +16,14 @@ class Pending:
     """A command that was executed and has not been seen in a reading.
 
     *began_s*: when it was sent, by the monotonic clock; the time it waited before does not count.
+    *key*: a newer command that shares it takes its place.
     """
 
     command: MinerCommand
     confirmation: Confirmation
     began_s: float
     reply_lost: bool = False
+    key: tuple[Any, ...] = ()
 
 
 def verdict(pending: Pending, reading: MinerReading | None, now_s: float) -> Verdict | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from minerbridge.miners.driver import PoolLogin
 from minerbridge.miners.permission import Policy
+from minerbridge.miners.rush import Rush
 from minerbridge.model import CommandResult, MinerProfile, MinerReading
 
 
@@ -27,6 +28,7 @@ class Plan:
     policy: Policy = field(default_factory=Policy)
     pool_profiles: dict[str, tuple[PoolLogin, ...]] = field(default_factory=dict, repr=False)
     metered_power_w: Callable[[], float | None] = lambda: None
+    rush: Rush = field(default_factory=Rush)
 
 
 @dataclass(slots=True)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from typing import Literal
 
 from minerbridge.errors import MinerError, MinerLocked, MinerUnreachable
-from minerbridge.miners.antminer.web import REALM
 from minerbridge.miners.driver import Target
 from minerbridge.miners.http_reply import HttpRefused
 from minerbridge.miners.http_transport import HttpTransport
-from minerbridge.miners.identify import HTTP_PORT, RPC_PORT
+from minerbridge.miners.iceriver import daemon
+from minerbridge.miners.iceriver.daemon import Daemon
+from minerbridge.miners.identify import RPC_PORT
+from minerbridge.miners.recorder_pages import (
+    FACTORY_LOGIN,
+    FRONT_PAGE,
+    SLOW_S,
+    WITHOUT_RPC,
+    Recording,
+    Request,
+    page_requests,
+    port_of,
+)
 from minerbridge.miners.rpc import refused
 from minerbridge.miners.rpc_commands import QUERIES
 from minerbridge.miners.rpc_decode import decode
@@ -22,49 +30,8 @@ from minerbridge.miners.tcp_transport import TcpTransport
 from minerbridge.miners.whatsminer.reads import V2_JOINED, V2_READS, V3_READS
 from minerbridge.miners.whatsminer.v3_client import V3Client, parsed, refusal
 
-FRONT_PAGE = "/"
 JOINED = "version+summary"
-#: What Antminers tell on their pages, of either generation.
-_ANTMINER_PAGES = (
-    "get_system_info", "get_network_info", "get_miner_conf", "get_miner_status", "stats", "summary",
-    "pools", "miner_type", "get_blink_status",
-)  # fmt: skip
-_VNISH_PAGES = ("get_system_info.cgi", "get_network_info.cgi", "get_miner_conf.cgi", "chip_hr.json")
-_PATHS = {
-    "antminer": (*(f"/cgi-bin/{name}.cgi" for name in _ANTMINER_PAGES), "/miner_power"),
-    "vnish": tuple(f"/cgi-bin/{name}" for name in _VNISH_PAGES),
-}
-_FACTORY_LOGIN = {"antminer": ("root", "root", REALM), "vnish": ("root", "root", REALM)}
-#: The one page of the old generation that is read by a form; `get_miner_status` is its mark.
-_OLD_MARK, _OLD_BLINK = "/cgi-bin/get_miner_status.cgi", "/cgi-bin/blink.cgi"
-_BLINK_FORM = "action=onPageLoaded"
 _FORM = "application/x-www-form-urlencoded"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One read. *form* makes a page's a POST, and is the `param` of API v3's."""
-
-    over: Literal["rpc", "http", "v3"]
-    what: str
-    form: str = ""
-
-    def __str__(self) -> str:
-        if self.over == "rpc":
-            return f"RPC {self.what}"
-        if self.over == "v3":
-            return f"API v3 {self.what} {self.form}".rstrip()
-        return f"POST {self.what} {self.form}" if self.form else f"GET {self.what}"
-
-
-@dataclass(slots=True)
-class Recording:
-    """The replies of one device. *refused*: what it said no to, as text or HTTP status."""
-
-    replies: dict[Request, bytes] = field(default_factory=dict)
-    refused: dict[Request, bytes | int] = field(default_factory=dict)
-    joins: bool = False
-    realm: str | None = None
 
 
 def rpc_reads() -> list[str]:
@@ -77,7 +44,11 @@ def rpc_reads() -> list[str]:
 def record(target: Target, family: str | None) -> Recording:
     """Ask the device at *target*; raise `MinerUnreachable` when nothing answers at all."""
     recording = Recording()
-    silence = _record_rpc(target, family, recording)
+    silence: MinerError | None = None
+    if family not in WITHOUT_RPC:
+        silence = _record_rpc(target, family, recording)
+    if family == "iceriver":
+        silence = _record_daemon(target, recording)
     if family == "whatsminer":
         silence = _record_v3(target, recording) and silence
     silence = _record_pages(target, family, recording) and silence
@@ -138,6 +109,20 @@ def _record_v3(target: Target, recording: Recording) -> MinerError | None:
     return None
 
 
+def _record_daemon(target: Target, recording: Recording) -> MinerError | None:
+    """Ask an IceRiver's mining program; return the silence where its port does not answer."""
+    with closing(Daemon(target)) as program:
+        for name in (*daemon.READS, "gethw"):
+            try:
+                reply = program.ask_raw(name)
+            except MinerError as error:
+                if not recording.replies:
+                    return error
+                continue
+            recording.replies[Request("daemon", name)] = reply
+    return None
+
+
 def is_refusal(reply: bytes) -> bool:
     """Whether the device says that it has no such command, or does not tell."""
     try:
@@ -148,14 +133,14 @@ def is_refusal(reply: bytes) -> bool:
 
 def _record_pages(target: Target, family: str | None, recording: Recording) -> MinerError | None:
     """Ask as a visitor for the front page, and as the operator for the pages of the family."""
-    port = target.ports.get("http", HTTP_PORT)
+    port, timeout_s = port_of(target, family), max(target.timeout_s, SLOW_S.get(family or "", 0.0))
     visitor = HttpTransport(target.host, port, timeout_s=target.timeout_s)
     with closing(visitor):
         silence = _record_page(visitor, Request("http", FRONT_PAGE), recording)
         recording.realm = visitor.realm
     if silence is not None:
         return silence
-    username, password, realm = _FACTORY_LOGIN.get(family or "", (None, None, ""))
+    username, password, realm = FACTORY_LOGIN.get(family or "", (None, None, ""))
     with closing(
         HttpTransport(
             target.host,
@@ -164,19 +149,12 @@ def _record_pages(target: Target, family: str | None, recording: Recording) -> M
             password=password if target.password is None else target.password,
             # The factory login is for a miner that shows it is one.
             realm=realm if target.password is None else "",
-            timeout_s=target.timeout_s,
+            timeout_s=timeout_s,
         )
     ) as operator:
-        for request in _page_requests(family, recording):
+        for request in page_requests(family, recording):
             _record_page(operator, request, recording)
     return None
-
-
-def _page_requests(family: str | None, recording: Recording) -> Iterator[Request]:
-    for path in _PATHS.get(family or "", ()):
-        yield Request("http", path)
-    if Request("http", _OLD_MARK) in recording.replies:
-        yield Request("http", _OLD_BLINK, _BLINK_FORM)
 
 
 def _record_page(

@@ -25,8 +25,8 @@ _KEYS: tuple[tuple[str, Kind], ...] = (
     (r"mac\d*$|macaddr", "mac"),
     (r"serial|serinum|sn\d*$|^dna|uuid|hwid|minerid|machineid|deviceid", "serial"),
     (r"hostname|^host$|machinename|ssid", "hostname"),
-    (r"(?:^|pool\d*|stratum|login|sub)user\d*$|username|worker|^account", "user"),
-    (r"(?<!doc)url|^proxy$|^pools?\d*$|poolhost|stratumhost", "host"),
+    (r"(?:^|pool\d*|stratum|login|sub)user\d*$|username|worker|^account|wallet|^rigid$", "user"),
+    (r"(?<!doc)url|^proxy$|^(?:gpu)?pools?\d*$|^addr$|poolhost|stratumhost", "host"),
     (r"ip\d*$|^ip|ipv4|ipaddr|gateway|dns|netmask|route|server", "address"),
 )
 _VERSION_KEY = re.compile(r"version|^ver|miner$|^api$|hwv|firmware|compile|^type$")
@@ -46,11 +46,14 @@ _ADDRESS_6 = re.compile(
     r"(?<![\w:])(?:fe80|f[cd][0-9a-f]{2}|2[0-9a-f]{3})(?=[0-9a-f:]*::|(?::[0-9a-f]{1,4}){7})"
     r"[0-9a-f:]+", re.IGNORECASE
 )  # fmt: skip
+_GLUED_6 = re.compile(r"(?<=\d)fe80:[0-9a-f:]+", re.IGNORECASE)
 _SLASHES = r"(?:\\?/){2}"
 _HOST = re.compile(
     rf"^(?:[a-z][\w+.-]*:{_SLASHES})?(?:([^@/\\]*)@)?(\[[^\]]+\]|[^\s:/\\#?]+)", re.IGNORECASE
 )
 _STRATUM = re.compile(rf"stratum[\w+]*:{_SLASHES}[^\s\"',<>|\\]+", re.IGNORECASE)
+#: Where a program runs from tells who runs it.
+_HOME = re.compile(r"((?:/home|/Users|[A-Z]:(?:\\){1,2}Users)[\\/]{1,2})([^\\/\"\s]+)")
 #: Said by everybody, so it says nothing.
 _COMMON_PASSWORD = re.compile(r"[xX]+|\d|123\d*|d|root|admin|true|false")
 _SHORTEST_ANYWHERE, _LONG = 6, 12
@@ -110,6 +113,9 @@ class Sanitiser:
             text = self._addresses("", text, is_certain=False)
         text = _BRACKETED.sub(self._bracketed, text)
         text = _STRATUM.sub(lambda found: self._url(found[0]), text)
+        text = _HOME.sub(lambda found: found[1] + self._replaced("user", found[2]), text)
+        # Glued to an address of four numbers, which a digit would lengthen.
+        text = _GLUED_6.sub("fe80::1", text)
         return _ADDRESS_6.sub("2001:db8::1", text)
 
     def _strings(self, text: str) -> str:

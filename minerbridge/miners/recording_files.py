@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from minerbridge.miners.recorder import FRONT_PAGE, Recording, Request
+from minerbridge.miners.recorder_pages import FRONT_PAGE, Recording, Request
 from minerbridge.miners.recording import Sanitiser
 
 INDEX = "recording.json"
@@ -34,6 +34,8 @@ def file_name(request: Request, reply: bytes) -> str:
     """Return `summary.json` or `http_cgi-bin-stats.json`: how recordings name their files."""
     if request.over == "rpc":
         return f"{request.what}{_suffix(reply)}"
+    if request.over == "daemon":
+        return f"tcp4111_{request.what}{_suffix(reply)}"
     if request.over == "v3":
         param = f"-{request.form.replace('+', '-')}" if request.form else ""
         return f"v3_{request.what}{param}{_suffix(reply)}"

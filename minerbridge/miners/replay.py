@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self, cast
 
-from minerbridge.miners.recorder import FRONT_PAGE, Recording, Request
+from minerbridge.miners.recorder_pages import FRONT_PAGE, Recording, Request
 
 LOOPBACK = "127.0.0.1"
 UNKNOWN = b'{"STATUS":[{"STATUS":"E","When":0,"Code":14,"Msg":"Invalid command"}],"id":1}\0'
@@ -24,7 +24,7 @@ class Replay:
     def __init__(self, recording: Recording) -> None:
         self._rpc = _RpcServer((LOOPBACK, 0), _RpcConnection, bind_and_activate=False)
         self._rpc.server_bind()
-        if any(one.over == "rpc" for one in (*recording.replies, *recording.refused)):
+        if any(one.over in ("rpc", "daemon") for one in (*recording.replies, *recording.refused)):
             self._rpc.server_activate()  # else connections are refused, as the device did
         self._http = _HttpServer((LOOPBACK, 0), _HttpConnection)
         self._v3 = _RpcServer((LOOPBACK, 0), _FramedConnection, bind_and_activate=False)
@@ -65,11 +65,14 @@ class _RpcConnection(socketserver.BaseRequestHandler):
         recording = cast("_RpcServer", self.server).recording
         try:
             asked: Any = json.loads(self.request.recv(LONGEST_REQUEST).rstrip(b"\0\n"))
-            command = str(asked.get("command") or asked.get("cmd"))
+            command = str(asked.get("command") or asked.get("cmd") or "")
             is_plain = "parameter" not in asked
         except (ValueError, AttributeError):
-            command, is_plain = "", False
-        self.request.sendall(_answer(recording, command) if is_plain else UNKNOWN)
+            asked, command, is_plain = {}, "", False
+        told = recording.replies.get(Request("daemon", str(asked.get("id"))))
+        if told is None:
+            told = _answer(recording, command) if is_plain else UNKNOWN
+        self.request.sendall(told)
 
 
 def _answer(recording: Recording, command: str) -> bytes:

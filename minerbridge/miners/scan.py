@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import selectors
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -15,6 +18,7 @@ import structlog
 from minerbridge.errors import MinerError
 from minerbridge.miners.driver import Target
 from minerbridge.miners.families import driver_for
+from minerbridge.miners.iceriver import daemon, pbfarmer
 from minerbridge.miners.identify import HTTP_PORT, RPC_PORT, identify
 from minerbridge.model import MinerProfile
 
@@ -22,7 +26,8 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 64
 CONNECT_WITHIN_S = 1.0
-PORTS = (RPC_PORT, HTTP_PORT, 4433)
+#: The RPC, web pages, API v3 of WhatsMiners, and what an IceRiver may have instead of a page.
+PORTS = (RPC_PORT, HTTP_PORT, 4433, daemon.PORT, pbfarmer.PORT)
 
 Logins = Callable[[str], tuple[str | None, str | None]]
 
@@ -60,11 +65,25 @@ def addresses(host: str) -> set[str]:
 
 
 def answers(host: str, ports: Iterable[int] = PORTS) -> bool:
-    """Whether any of *ports* accepts a connection; the first that does is enough."""
-    for port in ports:
-        with contextlib.suppress(OSError):
-            socket.create_connection((host, port), CONNECT_WITHIN_S).close()
-            return True
+    """Whether any of *ports* accepts a connection at the address *host*; all are tried at once."""
+    until_s = time.monotonic() + CONNECT_WITHIN_S
+    with contextlib.ExitStack() as opened, selectors.DefaultSelector() as waiting:
+        for port in ports:
+            one = opened.enter_context(socket.socket())
+            one.setblocking(False)
+            problem = one.connect_ex((host, port))
+            if problem == 0:
+                return True
+            if problem == errno.EINPROGRESS:
+                waiting.register(one, selectors.EVENT_WRITE, one)
+        while waiting.get_map():
+            ready = waiting.select(max(0.0, until_s - time.monotonic()))
+            if not ready:
+                return False
+            for key, _ in ready:
+                if key.data.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
+                    return True
+                waiting.unregister(key.fileobj)
     return False
 
 

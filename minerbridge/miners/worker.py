@@ -24,7 +24,7 @@ from minerbridge.miners import enrich
 from minerbridge.miners.commands import check_parameters
 from minerbridge.miners.driver import HostDriver, MinerDriver
 from minerbridge.miners.energy import EnergyMeter
-from minerbridge.miners.errand import SUPERSEDED, Errands
+from minerbridge.miners.errand import NOT_SENT, SUPERSEDED, Errands
 from minerbridge.miners.guard import IdentityGuard
 from minerbridge.miners.plan import REFRESH, Counters, Listener, Plan, Query
 from minerbridge.model import (
@@ -41,6 +41,8 @@ FIRST_RETRY_S = 1.0
 LONGEST_OFFSET_S = 5.0
 #: Between two polls that events ask for: a host that tells of much must not be asked without end.
 SHORTEST_PAUSE_S = 0.5
+#: How long to leave the reading while urgent commands, of any miner, are not sent yet.
+RUSH_PAUSE_S = 0.4
 
 
 class MinerWorker(Service):
@@ -69,7 +71,7 @@ class MinerWorker(Service):
         self._meter = EnergyMeter(3 * plan.poll_interval_s, energy_kwh)
         #: What is safe on disk: the most that may be published, lest a crash turn it back.
         self.stored_energy_kwh = energy_kwh
-        self._errands = Errands(driver, listener, self.profiles, clock)
+        self._errands = Errands(driver, listener, clock)
         self._in_contact = False
         self._last_good_s: float | None = None
         self._failures_in_row = 0
@@ -79,6 +81,8 @@ class MinerWorker(Service):
         #: The readings before, while the listener hears of the new ones.
         self.previous: dict[str, MinerReading] = {}
         self.counters = Counters()
+        self._reading = threading.Lock()
+        self._is_reading = self._was_cut = False
         self._is_woken = threading.Event()
         self._polled_s = float("-inf")
         self._host = driver if isinstance(driver, HostDriver) else None
@@ -97,6 +101,22 @@ class MinerWorker(Service):
 
     def submit(self, command: MinerCommand) -> None:
         """Queue *command*; raise `CommandRejected` if it must not or cannot reach the miner."""
+        ready, key = self._checked(command)
+        if ready.is_urgent:
+            self.plan.rush.begin(ready.id)
+        try:
+            replaced = self._mailbox.post((ready, self._clock()), key)
+        except MailboxClosed:
+            self.plan.rush.end(ready.id)
+            raise CommandRejected("the bridge is stopping", code="STOPPING") from None
+        if isinstance(replaced, tuple):
+            self.plan.rush.end(replaced[0].id)
+            self._errands.finish(*replaced, SUPERSEDED)
+        if ready.is_urgent:
+            self._cut_read()
+
+    def _checked(self, command: MinerCommand) -> tuple[MinerCommand, tuple[Any, ...]]:
+        """Return *command* in the types its miner declares, and the key that newer ones share."""
         profile = self.profiles.get(command.miner_id)
         if profile is None:
             raise CommandRejected(f"{command.miner_id} has not answered yet", code="OFFLINE")
@@ -108,13 +128,7 @@ class MinerWorker(Service):
             raise Unsupported(f"{command.name} is not supported by this {model}; it takes {known}")
         self.plan.policy.permit(spec, command.miner_id)
         ready = replace(command, parameters=check_parameters(spec, command.parameters))
-        key = (command.miner_id, spec.key(ready.parameters))
-        try:
-            replaced = self._mailbox.post((ready, self._clock()), key)
-        except MailboxClosed:
-            raise CommandRejected("the bridge is stopping", code="STOPPING") from None
-        if isinstance(replaced, tuple):
-            self._errands.finish(*replaced, SUPERSEDED)
+        return ready, (command.miner_id, spec.key(ready.parameters))
 
     def query(self, name: str, parameters: Mapping[str, Any], timeout_s: float = 15.0) -> Any:
         """Ask the device a read-only question and wait for its own answer; raise `BridgeError`."""
@@ -129,6 +143,13 @@ class MinerWorker(Service):
         except TimeoutError:
             raise MinerUnreachable(f"no answer within {timeout_s:g} s") from None
 
+    def _cut_read(self) -> None:
+        """End the read under way, and nothing else: what is urgent goes first."""
+        with self._reading:
+            if self._is_reading:
+                self._was_cut = True
+                self._driver.interrupt()
+
     def _poll_soon(self) -> None:
         """Let the driver's events bring the next poll forward."""
         self._is_woken.set()
@@ -139,6 +160,7 @@ class MinerWorker(Service):
             if isinstance(left, Query):
                 left.answer.set_exception(CommandRejected("the bridge is stopping"))
             else:
+                self.plan.rush.end(left[0].id)
                 self._errands.finish(*left, ("rejected", "STOPPING", "the bridge is stopping"))
         self._driver.interrupt()
 
@@ -155,12 +177,16 @@ class MinerWorker(Service):
                     continue
                 if taken is not None:
                     self._guarded(self._run_command, *taken)
+                    self.plan.rush.end(taken[0].id)
                     due_s = self._clock()
                     continue
                 if self._is_woken.is_set():
                     self._is_woken.clear()
                     due_s = min(due_s, max(self._clock(), self._polled_s + SHORTEST_PAUSE_S))
                 if self._clock() < due_s:
+                    continue
+                if self.plan.rush.is_on:
+                    due_s = self._clock() + RUSH_PAUSE_S
                     continue
                 self.counters.latest_s = max(self.counters.latest_s, self._clock() - due_s)
                 self._guarded(self._poll)
@@ -207,8 +233,7 @@ class MinerWorker(Service):
         self.counters.polls += 1
         began_s = self._clock()
         try:
-            self._ensure_contact()
-            readings = self._read()
+            readings = self._uncut_read()
             if readings is None:
                 return  # a command waits; it is followed by a read of its own
             self.counters.read_s = self._clock() - began_s
@@ -222,6 +247,23 @@ class MinerWorker(Service):
             return
         self._succeeded()
         self._errands.judge(self.readings)
+
+    def _uncut_read(self) -> Sequence[MinerReading] | None:
+        """Read; None when a command goes first, also when it cut the read that was under way."""
+        with self._reading:
+            self._is_reading, self._was_cut = True, False
+        try:
+            self._ensure_contact()
+            readings = self._read()
+        except MinerError:
+            if self._was_cut:
+                return None
+            raise
+        finally:
+            with self._reading:
+                self._is_reading = False
+        # What was cut may lack what the device would have told.
+        return None if self._was_cut else readings
 
     def _read(self) -> Sequence[MinerReading] | None:
         """Read step by step; None when a command came in between and goes first."""
@@ -343,9 +385,17 @@ class MinerWorker(Service):
             self._ensure_contact()
             self._who.compare(self._driver.identity())
             self._who.refuse_stranger()
+            # While it waited, other firmware may have been installed.
+            ready, key = self._checked(command)
+        except CommandRejected as error:
+            self._errands.finish(command, since_s, ("rejected", error.code, str(error)))
+            return
         except MinerError as error:
             self._failed(error)
             code = "OFFLINE" if isinstance(error, MinerUnreachable) else error.code
             self._errands.finish(command, since_s, ("rejected", code, f"not sent: {error}"))
             return
-        self._errands.send(command, since_s)
+        except Exception:
+            self._errands.finish(command, since_s, NOT_SENT)
+            raise
+        self._errands.send(ready, since_s, key)

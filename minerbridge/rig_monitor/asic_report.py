@@ -11,7 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from minerbridge.model import Board, MinerProfile, MinerReading, Pool
-from minerbridge.rig_monitor.form import Field, Report, Source, Sources, as_uptime, filled
+from minerbridge.rig_monitor.form import (
+    Field,
+    Report,
+    Source,
+    Sources,
+    as_uptime,
+    filled,
+    rests,
+)
 from minerbridge.settings import RigMiner
 
 POOLS, BOARDS, FANS = 3, 3, 4
@@ -45,8 +53,12 @@ def _software(s: Sources) -> str | None:
 
 
 def _power_w(s: Sources) -> float | None:
-    measured_w = s.reading.power_w
-    return s.settings.power_w if measured_w is None else measured_w
+    """Return what was measured, else what the settings say of a running miner."""
+    if s.reading.power_w is not None:
+        return s.reading.power_w
+    if rests(s.reading):
+        return s.profile.standby_power_w if s.profile is not None else None
+    return s.settings.power_w
 
 
 def _fan_rpm(s: Sources, number: int) -> float | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from minerbridge.model import CommandSpec, MinerReading
+from minerbridge.rig_monitor.form import rests
 
 OnOff = Literal["on", "off"]
 #: A miner is given at least this long to follow, and twice as long after each repetition.
@@ -40,7 +41,7 @@ def is_on(reading: MinerReading) -> bool | None:
     """Whether the miner is switched on, as `switch/power` has it; None when it does not say."""
     if reading.status == "unknown":
         return None
-    return reading.status not in ("sleeping", "stopped")
+    return not rests(reading)
 
 
 @dataclass(slots=True)

@@ -31,6 +31,11 @@ class Sources:
         return self.reading.details.get(name)
 
 
+def rests(reading: MinerReading) -> bool:
+    """Whether the miner is switched off, as `switch/power` has it."""
+    return reading.status in ("sleeping", "stopped")
+
+
 Source = Callable[[Sources], Any]
 
 

@@ -10,18 +10,22 @@ from minerbridge.model import MinerProfile, MinerReading
 from minerbridge.rig_monitor import asic_report, rig_report
 from minerbridge.rig_monitor.client import Question
 from minerbridge.rig_monitor.expected import Conformer, Expectation
-from minerbridge.rig_monitor.form import Report
+from minerbridge.rig_monitor.form import Report, rests
 from minerbridge.settings import RigMiner
 
 #: The server calls a miner offline after this; an older reading would call it back to life.
 STALE_AFTER_S = 60.0
+_UNREPORTED = "until it runs again it is not reported, and the server shows it offline"
 FORMS = {"asic": ("/asic_miners", asic_report), "cpu_gpu": ("/cpu_gpu_miners", rig_report)}
 FormName = Literal["asic", "cpu_gpu"]
 
 
 @dataclass(frozen=True, slots=True)
 class MonitorState:
-    """What Home Assistant is told of one miner's reports; *working* None: not tried yet."""
+    """What Home Assistant is told of one miner's reports.
+
+    *working* None: not tried yet, or not possible while the miner is asleep.
+    """
 
     working: bool | None
     reason: str
@@ -100,7 +104,13 @@ class ReportedMiner:
         if self.missing is not None:
             self.posted = reading  # the next reading may have it
             setting = specification.setting if specification.missing else values.setting
-            self.failed(_lack(self.missing, self.miner_id, setting))
+            is_set = not setting or getattr(settings, setting) is not None
+            if rests(reading) and is_set:
+                # At rest it tells less, which is no fault: nothing is made up to fill the form.
+                self.working, self.waits_for_server = None, False
+                self.reason = f"{reading.status}, it does not tell {self.missing}: {_UNREPORTED}"
+            else:
+                self.failed(_lack(self.missing, self.miner_id, setting))
             return None
         code = settings.api_code
         if specification.body != self.accepted_specification:

@@ -119,7 +119,7 @@ class OldAntminer(BitmainDevice):
             "gateway": "",
             "dnsservers": "",
             "curtime": time.strftime("%H:%M:%S", time.gmtime()),
-            "uptime": str(int(plant.uptime_s / 60)),
+            "uptime": _third_word_of_uptime(plant.uptime_s),
             "loadaverage": "0.79, 0.46, 0.26",
             "mem_total": "1027800",
             "mem_used": "52796",
@@ -189,3 +189,12 @@ class OldAntminer(BitmainDevice):
 
 def decoded(text: str) -> str:
     return DECODED.sub(lambda match: chr(int(match.group(1), 16)), text.replace("+", " "))
+
+
+def _third_word_of_uptime(uptime_s: float) -> str:
+    """Return minutes, hours with minutes, or days: the page cuts the unit off."""
+    days, rest_s = divmod(int(uptime_s), 86_400)
+    hours, rest_s = divmod(rest_s, 3600)
+    if days:
+        return str(days)
+    return f"{hours}:{rest_s // 60:02}" if hours else str(rest_s // 60)

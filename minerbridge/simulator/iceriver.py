@@ -50,6 +50,7 @@ class IceRiver(Device):
         self.error = 0
         self.password = "12345678"  # noqa: S105  # as documented by the maker
         self.mode, self.fan_ratio, self.led_on = NORMAL, 100, False
+        self.fans_are_held = False
         self.net: Document = {
             "netmask": "255.255.255.0", "host": f"iceriver{number}", "dhcp": True,
             "gateway": "192.168.1.1", "dns": "192.168.1.1",
@@ -187,7 +188,8 @@ class IceRiver(Device):
         mode = NORMAL if form.get("fanmode", "normal") == "normal" else SLEEP
 
         def apply() -> None:
-            if form.get("fancontrol") == "on":
+            self.fans_are_held = form.get("fancontrol") == "on"
+            if self.fans_are_held:
                 self.fan_ratio = int(ratio)
             self.set_mode(mode)
 

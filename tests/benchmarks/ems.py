@@ -26,6 +26,8 @@ from tests.wiretap import Wiretap
 KINDS = ("vnish_s9", "whatsminer")
 #: Boots of two minutes take six seconds; the waves are as much closer together.
 SPEED, WAVE_INTERVAL_S = 20.0, 1.0
+#: Only boots are sped up: a token lives its 30 minutes of real time.
+OPTIONS = {"whatsminer": {"token_timeout_s": round(1800 * SPEED)}}
 ANSWERS, ANSWERS_PER_S = 300, 12.0
 REQUEST, RESPONSE = "minerbridge/ems/request/", "minerbridge/ems/response/"
 
@@ -74,7 +76,7 @@ def arguments():
 def simulate(options):
     """Serve until the input ends; each line on it is a moment, answered with what came since."""
     with Fleet(first_address=options.first_address, speed=SPEED) as fleet:
-        devices = fleet.add(options.kind, options.miners)
+        devices = fleet.add(options.kind, options.miners, **OPTIONS.get(options.kind, {}))
         print(json.dumps([entry(device) for device in devices]), flush=True)
         for line in sys.stdin:
             since_s = float(line)

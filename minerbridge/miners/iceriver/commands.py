@@ -18,12 +18,10 @@ def stock(*, has_hardware: bool, profiles: tuple[str, ...]) -> Mapping[str, Comm
     """Return the commands of stock firmware; *has_hardware*: it tells its mode and fan ratio."""
     found = [_led(), _reboot(), *_pools(profiles), _password(), _network(), _reset(), _logs()]
     if has_hardware:
-        found += _power()
-        percent = Parameter("percent", "integer", MINIMUM_FAN_PERCENT, 100, 1, unit="%")
-        found.append(
-            CommandSpec("set_fan", (percent,), access="guarded", expected_s=60, summary=
-                "Hold the fans at a speed")
-        )  # fmt: skip
+        found += [
+            *_power("; held fans are left to the miner again, unless set_fan holds them"),
+            _fan(),
+        ]
     return {spec.name: spec for spec in found}
 
 
@@ -40,11 +38,24 @@ def pbfarmer(base_mhz: float | None) -> Mapping[str, CommandSpec]:
     return {spec.name: spec for spec in found}
 
 
-def _power() -> list[CommandSpec]:
+def _power(fans: str = "") -> list[CommandSpec]:
     return [
-        CommandSpec("start", topic_key="power", expected_s=120, summary="Wake up"),
-        CommandSpec("stop", topic_key="power", expected_s=60, summary="Fall asleep"),
+        CommandSpec("start", topic_key="power", expected_s=120, summary=f"Wake up{fans}"),
+        CommandSpec("stop", topic_key="power", expected_s=60, summary=f"Fall asleep{fans}"),
     ]
+
+
+def _fan() -> CommandSpec:
+    return CommandSpec(
+        "set_fan",
+        (
+            Parameter("percent", "integer", MINIMUM_FAN_PERCENT, 100, 1, unit="%", required=False),
+            Parameter("automatic", "boolean", required=False),
+        ),
+        access="guarded",
+        expected_s=60,
+        summary="Hold the fans at a speed, or leave them to the miner",
+    )
 
 
 def _led() -> CommandSpec:

@@ -9,8 +9,10 @@ from typing import Any
 from minerbridge.errors import InvalidValue, OutcomeUnknown, Unsupported
 from minerbridge.miners.driver import PoolLogin
 from minerbridge.miners.iceriver import forms, readback
+from minerbridge.miners.iceriver.readback import sent
 from minerbridge.miners.iceriver.status import mode_name
 from minerbridge.miners.iceriver.web import StockWeb
+from minerbridge.miners.rpc_decode import integer
 from minerbridge.model import Confirmation, MinerCommand, MinerReading
 
 Last = Callable[[], MinerReading | None]
@@ -25,6 +27,7 @@ class StockControl:
         self._web = web
         self._profiles = profiles
         self._last = last
+        self._held_percent: int | None = None
 
     def execute(self, command: MinerCommand) -> Confirmation:
         given = command.parameters
@@ -35,12 +38,12 @@ class StockControl:
                 return self._set_mode("sleep", readback.asleep())
             case "reboot":
                 confirmation = readback.restarted(self._last())
-                return _sent(confirmation, self._web.reboot)
+                return sent(confirmation, self._web.reboot)
             case "led":
                 wanted = command.enabled
-                return _sent(readback.led(enabled=wanted), lambda: self._web.locate(enabled=wanted))
+                return sent(readback.led(enabled=wanted), lambda: self._web.locate(enabled=wanted))
             case "set_fan":
-                return self._set_fan(given["percent"])
+                return self._set_fan(given.get("percent"), automatic=given.get("automatic"))
             case "pool_profile":
                 return self._set_pools(self._profiles[given["profile"]])
             case "update_pools":
@@ -60,7 +63,7 @@ class StockControl:
                     self._web.set_network(form)
                 return readback.NEVER
             case "reset":
-                return _sent(readback.NEVER, self._web.reset_to_factory)
+                return sent(readback.NEVER, self._web.reset_to_factory)
         raise Unsupported(f"stock IceRiver firmware has no command {name}")
 
     def _set_mode(self, mode: str, confirmation: Confirmation) -> Confirmation:
@@ -69,22 +72,33 @@ class StockControl:
         if now is None:
             raise Unsupported("not supported by this firmware: it has no mode to sleep in")
         if now != mode:  # else writing it again would restart the boards
-            _sent(confirmation, lambda: self._set_hardware(configuration, mode, None))
+            held_percent = self._held(configuration)
+            sent(confirmation, lambda: self._set_hardware(configuration, mode, held_percent))
         return confirmation
 
-    def _set_fan(self, percent: int) -> Confirmation:
+    def _set_fan(self, percent: int | None, *, automatic: bool | None) -> Confirmation:
+        if (percent is None) == (not automatic):
+            raise InvalidValue("set_fan: it takes either percent or automatic: true")
         configuration = self._web.configuration()
         mode = mode_name(configuration.get("mode"))
         if mode is None:
             raise Unsupported("not supported by this firmware: it does not tell its mode")
-        confirmation = readback.detail("fan_percent", percent, "the fan speed is stored")
-        return _sent(confirmation, lambda: self._set_hardware(configuration, mode, percent))
+        confirmation = readback.NEVER
+        if percent is not None:
+            confirmation = readback.detail("fan_percent", percent, "the fan speed is stored")
+        self._held_percent = percent
+        return sent(confirmation, lambda: self._set_hardware(configuration, mode, percent))
+
+    def _held(self, configuration: Mapping[str, Any]) -> int | None:
+        """Return the speed that the fans were told to hold, if nobody has changed it since."""
+        held_percent = self._held_percent
+        return held_percent if integer(configuration.get("ratio")) == held_percent else None
 
     def _set_hardware(
-        self, configuration: Mapping[str, Any], mode: str, percent: int | None
+        self, configuration: Mapping[str, Any], mode: str, held_percent: int | None
     ) -> None:
         """Firmware before 2023-09-16 takes fans and mode only together with the pools."""
-        form = forms.hardware(configuration, mode=mode, percent=percent)
+        form = forms.hardware(configuration, mode=mode, held_percent=held_percent)
         if not self._web.set_hardware(form):
             self._web.set_pools([*forms.pools(forms.pools_as_read(configuration)), *form])
 
@@ -96,18 +110,9 @@ class StockControl:
         mode = mode_name(configuration.get("mode"))
         if mode is not None and configuration.get("ratio") is not None:
             # Old firmware takes these from the same form, and what is missing as a fault.
-            form += forms.hardware(configuration, mode=mode)
-        return _sent(readback.pools(wanted), lambda: self._web.set_pools(form))
-
-
-def _sent(confirmation: Confirmation, write: Callable[[], None]) -> Confirmation:
-    """Make the *write*; where its reply is lost, say how its effect would show."""
-    try:
-        write()
-    except OutcomeUnknown as error:
-        error.confirmation = confirmation
-        raise
-    return confirmation
+            held_percent = self._held(configuration)
+            form += forms.hardware(configuration, mode=mode, held_percent=held_percent)
+        return sent(readback.pools(wanted), lambda: self._web.set_pools(form))
 
 
 def _given_pools(given: Mapping[str, Any]) -> list[PoolLogin]:

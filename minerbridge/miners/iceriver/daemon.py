@@ -16,7 +16,7 @@ PORT = 4111
 _RPC_PORT = 4028
 _READ_S = 30.0
 #: What the web server asks and joins. Their order is its own.
-_READS = ("info", "getnet", "getlocate", "boardpow", "state", "fan", "getpool", "board")
+READS = ("info", "getnet", "getlocate", "boardpow", "state", "fan", "getpool", "board")
 Document = dict[str, Any]
 
 
@@ -31,7 +31,7 @@ class Daemon:
     def panel(self) -> Generator[None, None, Document]:
         """Return what the web server would have joined, as far as the daemon tells it."""
         document: Document = {}
-        for name in _READS:
+        for name in READS:
             try:
                 told = self.ask(name)
             except (MinerRefused, BadReply):
@@ -51,7 +51,7 @@ class Daemon:
 
     def ask(self, name: str) -> Document:
         """Return `ret` of the reply to the read command *name*."""
-        reply = decode(self._connection.ask(json.dumps({"id": name}).encode() + b"\n"))
+        reply = decode(self.ask_raw(name))
         told = reply.get("ret")
         if reply.get("id") != name or not isinstance(told, dict):
             raise BadReply(f"the daemon does not answer {name}", str(reply))
@@ -60,6 +60,10 @@ class Daemon:
         if code and "on" not in told:
             raise MinerRefused(f"{name}: {words(told.get('msg')) or 'refused'} (code {code})")
         return told
+
+    def ask_raw(self, name: str) -> bytes:
+        """Return the reply to *name* as it came."""
+        return self._connection.ask(json.dumps({"id": name}).encode() + b"\n")
 
     def interrupt(self) -> None:
         self._connection.interrupt()

@@ -140,7 +140,7 @@ class IceRiverDriver:
             except ProgramGone:
                 self._source = way
                 raise
-            except (MinerUnreachable, BadReply, HttpRefused) as error:
+            except (MinerUnreachable, BadReply, HttpRefused, UnknownDevice) as error:
                 problems.append(error)
                 if self._is_cut:
                     break

@@ -10,7 +10,7 @@ from typing import Any
 
 from minerbridge.errors import BadReply, InvalidValue
 from minerbridge.miners.driver import PoolLogin
-from minerbridge.miners.iceriver.values import flag, ipv4, words
+from minerbridge.miners.iceriver.values import ipv4, words
 from minerbridge.miners.rpc_decode import integer
 from minerbridge.miners.rpc_fields import items
 
@@ -27,16 +27,19 @@ def check_carried(name: str, value: str) -> None:
         raise InvalidValue(f"{name}: this firmware carries no quotes, backslashes or control marks")
 
 
-def hardware(configuration: Mapping[str, Any], *, mode: str, percent: int | None = None) -> Form:
-    """Return fans and mode; the fans' control and ratio stay as the miner tells them.
+def hardware(
+    configuration: Mapping[str, Any], *, mode: str, held_percent: int | None = None
+) -> Form:
+    """Return fans and mode; without *held_percent* the fans are left to the miner.
 
-    No build tells whether the control is on: the page itself always sends that it is.
+    No build tells whether its fans are held. The page itself leaves them to the miner unless a
+    person ticks the box; to hold them at what it tells of its own choice, 1 % in one case, would
+    burn its boards (KS3L of 2023-09-16, `view/machine.esp`).
     """
-    ratio = integer(configuration.get("ratio")) if percent is None else percent
+    ratio = integer(configuration.get("ratio")) if held_percent is None else held_percent
     if ratio is None or not 0 <= ratio <= 100:
         raise BadReply("the miner does not tell its fan ratio", str(configuration))
-    told = flag(configuration.get("fancontrol"))
-    control = [] if told is False and percent is None else [("fancontrol", "on")]
+    control = [] if held_percent is None else [("fancontrol", "on")]
     return [*control, ("fanratio", str(ratio)), ("fanmode", mode)]
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from minerbridge.errors import OutcomeUnknown, Unsupported
+from minerbridge.errors import Unsupported
 from minerbridge.miners.driver import finished
 from minerbridge.miners.iceriver import readback
 from minerbridge.miners.iceriver.pbfarmer import PbfarmerWeb
+from minerbridge.miners.iceriver.readback import sent
 from minerbridge.miners.iceriver.values import flag
 from minerbridge.model import Confirmation, MinerCommand, MinerReading
 
@@ -23,19 +24,19 @@ class PbfarmerControl:
         web = self._web
         match command.name:
             case "start":
-                return _sent(readback.awake(), lambda: web.act("wake"))
+                return sent(readback.awake(), lambda: web.act("wake"))
             case "stop":
-                return _sent(readback.asleep(), lambda: web.act("sleep"))
+                return sent(readback.asleep(), lambda: web.act("sleep"))
             case "reboot":
-                return _sent(readback.restarted(self._last()), lambda: web.act("reboot"))
+                return sent(readback.restarted(self._last()), lambda: web.act("reboot"))
             case "led":
                 return self._locate(enabled=command.enabled)
             case "clock_offset":
                 offset_mhz = int(command.parameters["offset_mhz"])
                 stored = readback.detail("clock_offset_mhz", offset_mhz, "the offset is stored")
-                return _sent(stored, lambda: web.set_clock_offset(offset_mhz))
+                return sent(stored, lambda: web.set_clock_offset(offset_mhz))
             case "reset":
-                return _sent(readback.NEVER, web.reset_to_factory)
+                return sent(readback.NEVER, web.reset_to_factory)
         raise Unsupported(f"pbfarmer's firmware has no command {command.name}")
 
     def _locate(self, *, enabled: bool) -> Confirmation:
@@ -46,14 +47,4 @@ class PbfarmerControl:
             raise Unsupported("this firmware only toggles its LED, and does not tell its state")
         if now is enabled:
             return confirmation
-        return _sent(confirmation, lambda: self._web.act("locate"))
-
-
-def _sent(confirmation: Confirmation, write: Callable[[], None]) -> Confirmation:
-    """Make the *write*; where its reply is lost, say how its effect would show."""
-    try:
-        write()
-    except OutcomeUnknown as error:
-        error.confirmation = confirmation
-        raise
-    return confirmation
+        return sent(confirmation, lambda: self._web.act("locate"))

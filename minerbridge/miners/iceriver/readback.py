@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from minerbridge.errors import OutcomeUnknown
 from minerbridge.miners.driver import PoolLogin
 from minerbridge.model import Confirmation, MinerReading
 
@@ -72,6 +73,16 @@ def restarted(last: MinerReading | None) -> Confirmation:
         return reading.uptime_s < max(before_s, before_s + passed_s - _SLACK_S)
 
     return Confirmation(seen, _REBOOT_S, "the miner has started anew", _INTERVAL_S)
+
+
+def sent(confirmation: Confirmation, write: Callable[[], None]) -> Confirmation:
+    """Make the *write*; where its reply is lost, say how its effect would show."""
+    try:
+        write()
+    except OutcomeUnknown as error:
+        error.confirmation = confirmation
+        raise
+    return confirmation
 
 
 def bare(url: str) -> str:

@@ -40,6 +40,7 @@ class IceRiverReader:
         self.configuration: Mapping[str, Any] = {}
         self._fan_count = 0
         self._idle_since_s: float | None = None
+        self._asleep_at_s = -1e9
 
     def steps(self, source: Source) -> Generator[None, None, MinerReading]:
         """Read once; a request lies between two steps."""
@@ -58,7 +59,7 @@ class IceRiverReader:
 
     @property
     def fan_percent(self) -> int | None:
-        """What stock firmware holds its fans at; pbfarmer's tells it elsewhere."""
+        """What stock firmware tells; it does not tell whether its fans are held there."""
         found = between(self.configuration.get("ratio"), 0, 100)
         return None if found is None else round(found)
 
@@ -84,10 +85,11 @@ class IceRiverReader:
         faults = sensor_faults(document)
         if state != "sleeping":
             faults += board_faults(document)
+            has_begun = state == "starting" or self._has_just_begun(found)
             faults += tuple(
                 # A mean of five minutes is low after every start.
                 fault for fault in panel.health_faults(document)
-                if state != "starting" or fault.code != "POWSTATE"
+                if not has_begun or fault.code != "POWSTATE"
             )  # fmt: skip
         return MinerReading(**{
             **found,
@@ -115,11 +117,18 @@ class IceRiverReader:
     def _idle_s(self, found: Fields) -> float:
         """Return how long it has been awake without hashing; at first sight, since it is up."""
         now_s = self._clock()
+        if self.mode == "sleep":
+            self._asleep_at_s = now_s
         if found.get("hashrate_hs") or self.mode == "sleep":
             self._idle_since_s = now_s
         elif self._idle_since_s is None:
             self._idle_since_s = now_s - float(found.get("uptime_s") or 0.0)
         return now_s - self._idle_since_s
+
+    def _has_just_begun(self, found: Fields) -> bool:
+        """Whether it started, or woke up, less than a start ago."""
+        up_s: float = found.get("uptime_s", status.STARTING_S)
+        return min(up_s, self._clock() - self._asleep_at_s) < status.STARTING_S
 
     def _details(self) -> Fields:
         base_mhz, offset_mhz = self.clock_mhz

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
-from minerbridge.errors import BadReply, OutcomeUnknown, Unsupported
+from minerbridge.errors import BadReply, MinerLocked, OutcomeUnknown, UnknownDevice, Unsupported
 from minerbridge.miners.driver import Target
 from minerbridge.miners.http_transport import HttpTransport
 from minerbridge.miners.iceriver.codes import NOT_LOGGED_IN, failure
@@ -25,6 +25,7 @@ class StockWeb:
     """Requests to one miner. It is logged in to only when it asks for it, as few builds do."""
 
     def __init__(self, target: Target) -> None:
+        self._host = target.host
         self._user = target.username or _FACTORY_USER
         self._password = _FACTORY_LOGIN if target.password is None else target.password
         self._http = HttpTransport(
@@ -115,7 +116,14 @@ class StockWeb:
     def _exchange(self, page: str, post: int, fields: Fields, *, write: bool) -> Document:
         form = [("post", str(post)), *fields]
         limit_s = _WRITE_S if write else None
-        reply = self._http.post_form(f"/user/{page}", form, write=write, timeout_s=limit_s)
+        try:
+            reply = self._http.post_form(f"/user/{page}", form, write=write, timeout_s=limit_s)
+        except MinerLocked as error:
+            # An IceRiver logs in by a form of its own: this is another device.
+            asks = f" ({self._http.realm})" if self._http.realm else ""
+            raise UnknownDevice(
+                f"{self._host} is no IceRiver: its web server asks for another login{asks}"
+            ) from error
         if 300 <= reply.status < 400:
             where = reply.headers.get("location", "elsewhere")
             raise BadReply(f"the web server sends to {where}", reply.text)

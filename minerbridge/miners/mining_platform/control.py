@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from minerbridge.errors import MinerRefused, NotFound, Unsupported
+from minerbridge.errors import (
+    MinerError,
+    MinerRefused,
+    MinerUnreachable,
+    NotFound,
+    OutcomeUnknown,
+    Unsupported,
+)
 from minerbridge.miners.driver import PoolLogin
 from minerbridge.miners.mining_platform.client import PlatformClient, segment
 from minerbridge.miners.mining_platform.effects import profile_named, written
@@ -84,8 +91,8 @@ class PlatformControl:
         self, profile: MiningProfile, seen: Confirmation, device: Device | None = None
     ) -> Confirmation:
         started = written(self._client, seen, "POST", f"/profiles/{segment(profile.id)}/start")
-        if isinstance(started, dict):
-            name = started.get("name") or started.get("minerName")
+        told = started if isinstance(started, dict) else {}
+        if name := told.get("name") or told.get("minerName"):
             self._reader.origins[str(name)] = profile.id
         if device is not None:
             device.profile_id, device.chosen_id = profile.id, None
@@ -127,44 +134,86 @@ class PlatformControl:
             return seen
         if device.profile_id == profile.id:
             return seen
-        self._stop(device)
+        try:
+            self._stop(device)
+        except OutcomeUnknown as error:
+            error.confirmation = seen  # that it stopped is not what was asked for
+            raise
         device.chosen_id = profile.id
-        return self._launch(profile, seen, device)
+        try:
+            return self._launch(profile, seen, device)
+        except (MinerRefused, MinerUnreachable) as error:
+            raise MinerError(f"stopped, but not started again: {error}", code=error.code) from error
 
     def _stop_all(self) -> Confirmation:
         reader = self._reader
         running = [id_ for id_ in reader.devices if reader.is_running(id_)]
         if running:
             self._stopped_together = running
+
+        def stop(device: Device) -> None:
+            self._stop(device)
+            reader.seated.pop(device.id, None)
+
         # The longest name first: none is then the beginning of another that still runs.
-        for device_id in sorted(running, key=lambda id_: -len(reader.seated[id_].name)):
-            self._stop(reader.devices[device_id])
-            reader.seated.pop(device_id, None)
-        return Confirmation(lambda r: r.status == "stopped", _STOP_S, "no miner runs")
+        running.sort(key=lambda id_: -len(reader.seated[id_].name))
+        seen = Confirmation(lambda r: r.status == "stopped", _STOP_S, "no miner runs")
+        return _for_each([reader.devices[id_] for id_ in running], stop, seen)
 
     def _start_all(self) -> Confirmation:
         reader = self._reader
-        seen = Confirmation(_is_on, _START_S, "a miner runs")
         if any(reader.is_running(id_) for id_ in reader.devices):
-            return seen
+            return _running(1)
         wanted = [reader.devices[id_] for id_ in self._stopped_together if id_ in reader.devices]
         if not wanted:
-            wanted = [one for one in reader.devices.values() if reader.next_profile(one)]
+            ready = [(reader.next_profile(one), one) for one in reader.devices.values()]
+            # Two devices of one profile would be one miner, started twice.
+            wanted = list({profile.id: one for profile, one in ready if profile}.values())
         if wanted:
-            for device in wanted:
-                self._start(device)
-        elif len(reader.profiles) == 1:
-            self._launch(reader.profiles[0], seen)
-        else:
-            raise MinerRefused(
-                "nothing tells which profile to start: name one with start_profile",
-                code="PROFILE_NOT_FOUND",
-            )
+            return _for_each(wanted, self._start, _running(len(wanted)))
+        if len(reader.profiles) == 1:
+            return self._launch(reader.profiles[0], _running(1))
+        raise MinerRefused(
+            "nothing tells which profile to start: name one with start_profile",
+            code="PROFILE_NOT_FOUND",
+        )
+
+
+def _for_each(
+    devices: Sequence[Device], act: Callable[[Device], object], seen: Confirmation
+) -> Confirmation:
+    """Do *act* for every device, also after one that refuses; then raise what went wrong first."""
+    done = 0
+    problem: MinerError | None = None
+    for device in devices:
+        try:
+            act(device)
+            done += 1
+        except MinerError as error:
+            problem = problem or error
+            if isinstance(error, MinerUnreachable):
+                break
+    if isinstance(problem, OutcomeUnknown):
+        problem.confirmation = seen
+    if problem is None:
         return seen
+    if done == 0 or isinstance(problem, OutcomeUnknown):
+        raise problem
+    raise MinerError(
+        f"{done} of {len(devices)} miners followed: {problem}", code=problem.code
+    ) from problem
 
 
 def _is_on(reading: MinerReading) -> bool:
     return reading.status in ("mining", "starting")
+
+
+def _running(count: int) -> Confirmation:
+    """Seen in the host's reading, which counts its miners."""
+    what = "a miner runs" if count == 1 else f"{count} miners run"
+    return Confirmation(
+        lambda r: _is_on(r) and r.details.get("miners_running", 0) >= count, _START_S, what
+    )
 
 
 def _ran(label: str) -> Confirmation:

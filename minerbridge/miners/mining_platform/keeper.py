@@ -56,7 +56,7 @@ class Keeper:
         """Create or change a profile; pool and wallet stay, or come from the settings."""
         try:
             config = checked_config(json.loads(given["config"]) if "config" in given else None)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidValue(f"config: {error}") from None
         if not is_local:
             refuse_secrets(config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,22 +70,33 @@ def named(profiles: Iterable[MiningProfile], name: str) -> MiningProfile | None:
 def candidates(
     profiles: Sequence[MiningProfile], device_id: str, kind: str, places: Places
 ) -> list[MiningProfile]:
-    """Return the profiles that a device may run: by its name, else by the miner's kind."""
+    """Return the profiles that a device may run: by its name, else by the miner's kind.
+
+    Of one that was met before a restart the kind is not known ("").
+    """
     exact = [one for one in profiles if device_id in map(places.id_of, one.names())]
     if exact:
         return exact
-    return [one for one in profiles if not kind or one.kind == kind]
+    return [one for one in profiles if one.kind == kind] if kind else []
 
 
 def refuse_secrets(config: Mapping[str, Any]) -> None:
     """Raise `NotAllowed` where *config* carries what never travels over MQTT."""
-    for name, value in config.items():
-        text = str(value)
-        if _SECRET.search(str(name)) or _ADDRESS.search(text):
+    for name, value in _entries(config):
+        if _SECRET.search(str(name)) or _ADDRESS.search(str(value)):
             raise NotAllowed(
                 f"config.{str(name)[:40]}: pools, wallets, passwords and command lines are never"
                 " taken over MQTT: name a pool profile of the settings as pool_profile"
             )
+
+
+def _entries(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield names and values, those of objects within included."""
+    if isinstance(value, Mapping):
+        yield from value.items()
+    if isinstance(value, Mapping | list):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _entries(inner)
 
 
 def with_pool(config: Mapping[str, Any], pools: Sequence[PoolLogin]) -> dict[str, Any]:

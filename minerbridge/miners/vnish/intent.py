@@ -8,6 +8,7 @@ from minerbridge.model import Fault
 
 #: Vnish 3.9 on an S9: 80 to 130 s from the wake until the RPC opens, at most 150 s for a reboot.
 BOOT_S = 180.0
+_MINUTE_S = 60.0
 
 
 class Intent:
@@ -16,6 +17,8 @@ class Intent:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._run_at_s: float | None = None
+        self._booted_at_s: float | None = None
+        self._slept_at_s = -1e9
         self._is_down = False
 
     def run(self) -> None:
@@ -24,12 +27,26 @@ class Intent:
         self._is_down = False
 
     def sleep(self) -> None:
-        self._run_at_s = None
+        self._run_at_s = self._booted_at_s = None
+        self._slept_at_s = self._clock()
 
     @property
     def is_starting(self) -> bool:
         """Whether a boot that was told to the miner may still be under way."""
         return self._run_at_s is not None and self._clock() < self._run_at_s + BOOT_S
+
+    @property
+    def is_booting(self) -> bool:
+        """Whether it comes up, told to or not: what makes it sleep does not outlive a boot."""
+        booted_at_s = self._booted_at_s
+        return self.is_starting or (
+            booted_at_s is not None and self._clock() < booted_at_s + BOOT_S
+        )
+
+    def seen_booting(self) -> None:
+        """Note that its system started within the last minute, whoever did that."""
+        if self._clock() >= self._slept_at_s + _MINUTE_S:
+            self._booted_at_s = self._clock()
 
     def seen_up(self, *, is_mining: bool) -> None:
         """Forget the order once it is carried out: later silence is somebody else's doing."""

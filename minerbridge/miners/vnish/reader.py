@@ -25,6 +25,8 @@ Fields = dict[str, Any]
 _SLOW_S = 60.0
 #: How long pages that let nobody in are left alone while the RPC answers.
 _LEFT_ALONE_S = 120.0
+#: Minutes since the system started; a page that tells 1 or 2 may mean days.
+_JUST_UP = "0"
 
 
 class VnishReader:
@@ -135,7 +137,10 @@ class VnishReader:
         self._slow_at_s = now_s
 
     def _learn_system(self) -> None:
-        told = cgi.parse_system(self._web.ask("get_system_info"))
+        page = self._web.ask("get_system_info")
+        if page.get("uptime") == _JUST_UP:
+            self.intent.seen_booting()
+        told = cgi.parse_system(page)
         model, version = stats.split_model(told.get("model"))
         named = {"model": model, "firmware": f"vnish {version}"} if version else {}
         self.system = {**told, **named}
@@ -188,7 +193,7 @@ class VnishReader:
         self._idle_since_s = None
         self.intent.seen_down()
         found: Fields = {
-            "status": "starting" if self.intent.is_starting else "sleeping",
+            "status": "starting" if self.intent.is_booting else "sleeping",
             "is_mining": False,
             "hashrate_hs": 0.0,
         }

@@ -119,6 +119,9 @@ class WhatsminerDriver:
     def read(self) -> ReadSteps:
         self._is_cut = False
         reading = yield from self._backend.reader.steps()
+        if self._target.options.get("keeps_ready"):
+            yield
+            self._backend.client.keep_ready()
         hold = self._backend.control.hold
         if hold.wants_repeat(reading):
             yield

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from minerbridge.errors import BadReply, MinerLocked, MinerRefused
+from minerbridge.errors import BadReply, MinerError, MinerLocked, MinerRefused
 from minerbridge.miners.rpc_decode import integer
 from minerbridge.miners.whatsminer import cipher
 from minerbridge.miners.whatsminer.codes import CODES, TOO_MANY_TOKENS
@@ -44,6 +44,7 @@ class Session:
         self._token: Token | None = None
         self._used_at_s = 0.0
         self._left_alone_until_s = -1e9
+        self._keep_again_s = -1e9
         self._locked: MinerLocked | None = None
 
     def token(self) -> Token:
@@ -56,6 +57,20 @@ class Session:
             self._token = self._renewed(now_s)
         self._used_at_s = now_s
         return self._token
+
+    def keep(self) -> None:
+        """Renew the token ahead of need, so that an urgent command does not wait for two hashes.
+
+        What stands in the way is for the command to tell; it is tried again after some minutes.
+        """
+        now_s = self._clock()
+        is_held = self._token is not None and not self._is_old(self._token, now_s)
+        if is_held or self._locked is not None or now_s < self._keep_again_s:
+            return
+        try:
+            self.token()
+        except MinerError:
+            self._keep_again_s = now_s + _BACK_OFF_S
 
     def drop(self) -> None:
         """Forget the token: the miner no longer takes it."""

@@ -104,6 +104,10 @@ class V2Client:
 
         return self._with_token(name, exchange)
 
+    def keep_ready(self) -> None:
+        """Have a token at hand for the next command."""
+        self.session.keep()
+
     def takes_password(self, password: str) -> bool | None:
         """Whether the miner reads what *password* encrypts; None when that cannot be told."""
         try:

@@ -86,6 +86,9 @@ class V3Client:
     def change_password(self, password: str) -> None:
         self._password = password
 
+    def keep_ready(self) -> None:
+        """Do nothing: every command of v3 makes a token of its own."""
+
     def interrupt(self) -> None:
         self._connection.interrupt()
 
