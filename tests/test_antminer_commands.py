@@ -45,6 +45,7 @@ def test_what_is_so_already_is_not_written_again(bench, kind):
     assert one.writes == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["antminer_s17", "antminer_s19"])
 def test_the_led_is_switched_and_read_back(bench, kind):
     one = bench(kind)

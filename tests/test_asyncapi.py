@@ -79,6 +79,7 @@ needs_parser = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @needs_parser
 @pytest.mark.parametrize("settings", [None, SETTINGS], ids=["defaults", "settings"])
 def test_the_official_parser_finds_nothing(settings):
@@ -88,6 +89,7 @@ def test_the_official_parser_finds_nothing(settings):
     assert set(heard["channels"]) == {one["address"] for one in found["channels"].values()}
 
 
+@pytest.mark.slow
 @needs_parser
 def test_the_official_parser_finds_what_is_wrong(defaults):
     broken = json.loads(json.dumps(defaults))
@@ -247,6 +249,7 @@ def test_where_miners_are_found_their_ids_are_examples_only():
     assert found["components"]["parameters"]["miner_id"]["examples"] == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_same_document_in_yaml_and_json(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("MINERBRIDGE_MQTT__BASE_TOPIC", "elsewhere")  # of no settings asked for
     printed = []

@@ -144,6 +144,7 @@ def test_a_retained_command_does_nothing(house):
     assert house.fleet["s19_1"].state != "sleeping"
 
 
+@pytest.mark.slow
 def test_a_miner_that_goes_costs_only_itself_and_comes_back(running):
     device = running.fleet["s19_1"]
     device.faults.refuse = True
@@ -188,6 +189,7 @@ def test_stopping_says_offline_and_starting_brings_everything_back(running):
     assert again == before
 
 
+@pytest.mark.slow
 def test_a_broker_that_restarts_gets_everything_anew(running):
     running.broker.restart()
     mark = running.tap.mark()
@@ -286,6 +288,7 @@ def test_read_only_announces_no_controls_and_rejects_writes(house):
     assert platforms == {"sensor", "binary_sensor"}
 
 
+@pytest.mark.slow
 def test_energy_survives_a_restart_and_never_goes_back(house):
     plug = {"topic": "plugs/1", "max_age_s": 30}
     miners = [house.entry(house.fleet["s19_1"], power_topic=plug)]

@@ -11,6 +11,8 @@ from minerbridge.settings import Settings
 from minerbridge.simulator import Fleet
 from tests.wiretap import Wiretap
 
+pytestmark = pytest.mark.slow
+
 NETWORK = "127.76.6.0/29"
 
 

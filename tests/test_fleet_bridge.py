@@ -72,6 +72,7 @@ def controlled_off(house, device):
     house.tap.ask("miner/control", {"miner_id": device.id, "action": "stop"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [switched_off, controlled_off])
 def test_a_person_takes_a_miner_out_and_gives_it_back(house, by):
     (mine, other), third = three_of_which_two_run(house)
@@ -95,6 +96,7 @@ def test_a_person_takes_a_miner_out_and_gives_it_back(house, by):
     assert house.journal(mine.id)[sent:] == ["do_sleep_mode 0"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_a_retained_order_on_a_restarted_broker_does_nothing(house, protocol):
     (device,) = house.add("vnish_s9", 1, asleep=True)

@@ -9,6 +9,8 @@ from tests.fleet_house import FleetHouse, house, now_s
 from tests.test_run import Daemon
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["house"]
 
 MINERS, ORDERED = 4, 2
@@ -58,7 +60,6 @@ def told(house, order_id):
     return [(row["state"], row["success"]) for row in rows if row["id"] == order_id]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_ten_kills_in_the_middle_of_activations(slow_house, tmp_path):
     dice = random.Random(SEED)

@@ -6,6 +6,8 @@ import pytest
 
 from tests.fleet_house import house, now_s
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["house"]
 
 HOLD_S = 3.0
@@ -49,7 +51,6 @@ def until_stops(house, since_s, count, within_s):
 @pytest.mark.parametrize("what", ["broker", "heartbeat"])
 @pytest.mark.parametrize("mode", ["target", "limit"])
 @pytest.mark.parametrize(("failsafe_kw", "stopped"), [(0.0, 2), (ONE_KW, 1), (None, 0)])
-@pytest.mark.slow
 def test_the_failsafe_takes_the_place_of_the_order_that_was_lost(
     two, what, mode, failsafe_kw, stopped
 ):
@@ -74,7 +75,6 @@ def test_the_failsafe_takes_the_place_of_the_order_that_was_lost(
         assert (in_force.is_failsafe, in_force.power_w) == (True, 1000 * failsafe_kw)
 
 
-@pytest.mark.slow
 def test_a_broker_that_returns_in_time_changes_nothing(two):
     two.start(**settings_for("broker", 0.0))
     two.activate(BOTH_KW, id="kept")
@@ -87,7 +87,6 @@ def test_a_broker_that_returns_in_time_changes_nothing(two):
     assert order_of(two).id == "kept"
 
 
-@pytest.mark.slow
 def test_after_a_long_outage_the_history_tells_what_happened(two):
     two.start(**settings_for("broker", ONE_KW))
     two.activate(BOTH_KW, id="lost")
@@ -107,7 +106,6 @@ def test_after_a_long_outage_the_history_tells_what_happened(two):
     two.until_order("achieved", "again", 30)
 
 
-@pytest.mark.slow
 def test_heartbeats_keep_an_order_alive(two):
     two.start(**settings_for("heartbeat", 0.0))
     two.activate(BOTH_KW, id="alive")

@@ -10,6 +10,8 @@ import pytest
 from minerbridge.runtime import StateFile
 from tests.fleet_house import house, now_s
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["house"]
 
 #: From publishing to the last arrival; a step of the fleet is due at once after a request.

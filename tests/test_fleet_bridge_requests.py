@@ -9,6 +9,8 @@ from tests.fleet_house import CURVE_SETTING, SEED_CURVE, TRUE_CURVE, FleetHouse,
 from tests.mqtt_rig import shared_brokers
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["house"]
 
 NUMBER = (int, float)

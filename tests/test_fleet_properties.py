@@ -227,6 +227,7 @@ class Play:
         return list(self.sim.machines.items())[number % len(self.sim.machines)]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     count=st.integers(2, 6),

@@ -374,6 +374,7 @@ for number in range(100_000):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", [1, 7, 40])
 def test_a_kill_at_any_moment_loses_no_command_that_was_there(tmp_path, lines):
     writing = subprocess.Popen(

@@ -15,6 +15,8 @@ from tests.history_rig import MINER, NOON, HistoryRig, entry, status
 from tests.log_lines import keep
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 PAGE = 4096
 
 

@@ -359,6 +359,7 @@ PANELS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(told=PANELS)
 @settings(max_examples=300, deadline=None)
 def test_no_panel_breaks_the_reading_or_makes_a_value_up(told):

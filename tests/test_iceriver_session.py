@@ -26,6 +26,8 @@ from tests.mosquitto import free_port
 from tests.rpc_replay import serving
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["bench"]
 
 

@@ -14,6 +14,8 @@ from minerbridge.settings import Settings
 from minerbridge.simulator import Fleet
 from tests.wiretap import Wiretap
 
+pytestmark = pytest.mark.slow
+
 RX, KAWPOW = "rig1_xmrig_rx", "rig1_xmrig_kawpow"
 
 

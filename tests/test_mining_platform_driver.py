@@ -26,6 +26,8 @@ from minerbridge.simulator.mining_platform_miners import SavedProfile
 from tests.platform_rig import KAWPOW, RVN, RX, WALLET, XMR, Rig, order, read, seen
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def make(monkeypatch):

@@ -11,6 +11,8 @@ from minerbridge.model import MinerCommand
 from tests.platform_rig import KAWPOW, RX, Rig
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def rig(monkeypatch):

@@ -8,10 +8,14 @@ import sys
 import textwrap
 import time
 
+import pytest
+
 from minerbridge.mqtt.outbox import Outgoing
 from tests.mosquitto import free_port
 from tests.waiting import until
 from tests.wiretap import Wiretap
+
+pytestmark = pytest.mark.slow
 
 DYING = """
     import os, sys

@@ -21,6 +21,8 @@ from tests.fake_bridge import fake_bridge
 from tests.platform_rig import KAWPOW, RVN, RX, WALLET, XMR, Rig
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = {
     "platform/info", "platform/miners", "platform/miner", "platform/stats", "platform/history",
     "platform/logs", "platform/profiles", "platform/profile/set", "platform/profile/delete",

@@ -26,6 +26,8 @@ from tests.cgminer_rig import RECORDINGS, contact_and_read
 from tests.mosquitto import free_port
 from tests.rpc_replay import ReplayServer, recorded, serving
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("antminer_s19", "antminer_s17", "antminer_s9", "vnish_s9", "cgminer")
 OPTIONS = (("port", "rpc"), ("http-port", "http"))
 OWNERS = {"iceriver": ["pool.example.com", "worker.1"], "mining_platform": ["48SimulatedWallet"]}

@@ -1,5 +1,7 @@
 """From a simulated miner through its worker to a simulated monitor, and its wishes back."""
 
+import pytest
+
 from minerbridge.miners.antminer import AntminerDriver
 from minerbridge.miners.driver import Target
 from minerbridge.miners.plan import Listener, Plan
@@ -11,6 +13,8 @@ from minerbridge.settings import RigMonitor
 from minerbridge.simulator.rig_monitor_server import RigMonitorServer
 from minerbridge.simulator.server import Fleet
 from tests.waiting import until
+
+pytestmark = pytest.mark.slow
 
 MINERS = {"m1": {"api_code": "873337a5", "coin_name": "Bitcoin", "power_w": 3250}}
 

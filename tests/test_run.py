@@ -93,6 +93,7 @@ def test_broker_and_miners_may_be_away_at_the_start(daemon):
     assert (code, took_s < 5) == (0, True)
 
 
+@pytest.mark.slow
 def test_it_stops_in_time_with_a_hanging_miner_and_a_hanging_broker(daemon, fleet):
     for device in fleet.devices:
         device.faults.hang = True
@@ -109,6 +110,7 @@ def test_it_stops_in_time_with_a_hanging_miner_and_a_hanging_broker(daemon, flee
     assert (code, took_s < 5) == (0, True)
 
 
+@pytest.mark.slow
 def test_sighup_takes_over_miners_and_survives_a_wrong_file(daemon, fleet, mosquitto):
     broker = mosquitto()
     tap = Wiretap(broker.port)

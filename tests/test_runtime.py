@@ -195,7 +195,7 @@ def test_a_lost_systemd_is_logged_and_nothing_more(tmp_path, monkeypatch):
     ("usec", "pid", "interval_s"),
     [
         ("60000000", None, 30.0),
-        ("60000000", str(os.getpid()), 30.0),
+        pytest.param("60000000", str(os.getpid()), 30.0, id="its own"),
         ("60000000", "1", None),
         ("0", None, None),
         ("-5", None, None),

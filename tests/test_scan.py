@@ -53,6 +53,7 @@ def test_an_iceriver_is_found_without_its_web_page():
     assert (found.family, found.miner_id) == ("iceriver", f"iceriver_{mac[-6:]}")
 
 
+@pytest.mark.slow
 def test_a_silent_address_costs_one_wait_whatever_the_number_of_ports():
     with socket.create_server(("127.76.6.9", 0), backlog=0) as full, contextlib.ExitStack() as kept:
         for _ in range(3):  # what comes after is neither accepted nor refused

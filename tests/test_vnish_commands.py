@@ -22,6 +22,8 @@ from minerbridge.simulator.device import Reply
 from tests.fake_driver import Ear
 from tests.vnish_bench import bench, order, read, seen
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["bench"]
 
 

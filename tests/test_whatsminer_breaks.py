@@ -12,6 +12,8 @@ import pytest
 from minerbridge.errors import BadReply, MinerUnreachable, OutcomeUnknown
 from tests.whatsminer_rig import VERSION, Rig, ok, order, read, reset
 
+pytestmark = pytest.mark.slow
+
 IMAGE = bytes(range(256)) * 8000
 LOGS = b"\x1f\x8b" + bytes(60_000)
 TOKEN = ok({"time": "5626", "salt": "BQ5hoXV9", "newsalt": "jbzkfQls"}, 134)

@@ -8,6 +8,8 @@ from minerbridge.__main__ import main
 from minerbridge.simulator import Fleet
 from tests.whatsminer_rig import PASSWORD, simulated
 
+pytestmark = pytest.mark.slow
+
 IMAGE = bytes(1_000_000)
 
 

@@ -14,6 +14,8 @@ from tests.waiting import until
 from tests.whatsminer_manual import BY_HAND, PASSWORD, READS, REFUSED, SECRET, WRITES
 from tests.wiretap import Wiretap
 
+pytestmark = pytest.mark.slow
+
 IMAGE = bytes(range(256)) * 2000
 GUARDED = [
     "update_firmware", "factory_reset", "net_config", "download_logs", "set_hostname", "set_zone",
