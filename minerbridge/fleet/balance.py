@@ -62,10 +62,7 @@ def balance(
             sums.oldest_reading_s = max(age_s, sums.oldest_reading_s or 0.0)
         if one.miner_id not in placed:
             sums.base_w += power_w
-            circuit = one.member.circuit
-            if circuit is not None:
-                before_w = sums.base_by_circuit.get(circuit, 0.0)
-                sums.base_by_circuit[circuit] = before_w + power_w
+            _load_circuit(sums, one, power_w, now)
             continue
         number = one.current()
         expected_w = one.points[number].power_w if number is not None else power_w
@@ -74,6 +71,20 @@ def balance(
             sums.expected_estimated_w += expected_w
     sums.expected_w += sums.base_w
     return sums
+
+
+def load_circuits(sums: Balance, outside: Iterable[Participant], now: Moment) -> None:
+    """Add what the fleet leaves out: no part of its power, but the cables carry it all the same."""
+    for one in outside:
+        _load_circuit(sums, one, 0.0, now)
+
+
+def _load_circuit(sums: Balance, one: Participant, counted_w: float, now: Moment) -> None:
+    """Count a miner that is not placed; a silent one may mine on for longer than any grace."""
+    circuit = one.member.circuit
+    if circuit is not None:
+        before_w = sums.base_by_circuit.get(circuit, 0.0)
+        sums.base_by_circuit[circuit] = before_w + max(counted_w, one.power_w(now)[0])
 
 
 def _stale_w(

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from minerbridge.fleet import planner, records
-from minerbridge.fleet.balance import Balance, MeterLoop, balance
+from minerbridge.fleet.balance import Balance, MeterLoop, balance, load_circuits
 from minerbridge.fleet.learning import peers_of
 from minerbridge.fleet.listener import FleetListener
 from minerbridge.fleet.member import Learned, Member
@@ -20,7 +20,7 @@ from minerbridge.fleet.memory import Ordered
 from minerbridge.fleet.order_rules import SWITCHED_OFF, Standing
 from minerbridge.fleet.orders import Demand, Order, Orders
 from minerbridge.fleet.participant import Kept, Participant
-from minerbridge.fleet.progress import progress
+from minerbridge.fleet.progress import progress, resume
 from minerbridge.fleet.setpoints import NO_PEERS, OFF, Peers, SetPoint
 from minerbridge.fleet.starts import LEAST_STARTS, StartRecord
 from minerbridge.fleet.steering import Moves, Steering, commands_to
@@ -92,7 +92,7 @@ class Controller:
         self.fleet = self.orders.fleet = fleet
         self.terms = terms_of(fleet, self.config)
         for miner_id in self.participants.keys() - members.keys():
-            del self.participants[miner_id]
+            self._kept[miner_id] = self.participants.pop(miner_id).kept(now)
         for miner_id, member in members.items():
             known = self.participants.get(miner_id)
             if known is not None:
@@ -128,7 +128,12 @@ class Controller:
     def person(self, miner_id: str, command: str) -> None:
         """Hear that a person commands a miner: it is no longer driven by orders."""
         one = self.participants.get(miner_id)
-        if one is None or not one.dispatch or self.orders.demand().power_w is None:
+        if one is None or not one.dispatch:
+            return
+        if self.ceilings is not None:  # what a person changed is not given back any more
+            self.ceilings = {k: v for k, v in self.ceilings.items() if k != miner_id}
+        if self.orders.demand().power_w is None:
+            one.told = None
             return
         one.chosen_dispatch, one.told = False, None
         self._dirty = True
@@ -280,6 +285,8 @@ class Controller:
         placed = {one.miner_id for one in self.placed}
         grace_s = self.terms.offline_grace_s
         self.sums = balance(self.counted(), placed, now, demand.mode, grace_s)
+        outside = [one for one in self.participants.values() if one.is_outside]
+        load_circuits(self.sums, outside, now)
         self._compare_meter(demand, now)
         commands = self._protect(now)
         self.moves = Moves()
@@ -349,6 +356,7 @@ class Controller:
             self.steering.ramp.begin(demand.name, told_w, demand.ramp_s, now)
             self._note_ceilings(demand)
             self._demand_name = demand.name
+            resume(self, demand)
             self.plan = self._think(power_w, demand, now, warm=not was_still)
         elif self.plan is None:
             self.plan = self._think(power_w, demand, now, warm=False)
@@ -356,11 +364,15 @@ class Controller:
             # What runs is enough: what is still on its way up would be too much.
             pending: planner.Pending = "drop" if demand.mode == "target" else "free"
             self.plan = self._think(power_w, demand, now, warm=True, pending=pending)
+        elif self._overloads():
+            self.plan = self._think(power_w, demand, now, warm=True)
         elif self._falls_short(demand, power_w, now) and (
             self._dirty or now.s - self._thought_s >= RETHINK_S
         ):
             self._dirty = False
             self.plan = self._think(power_w, demand, now, warm=True, pending="keep")
+        is_overloaded = planner.overloads(self.placed, {}, self.sums.base_by_circuit, self.terms)
+        self.steering.ramp.cap_w = 0.0 if is_overloaded else demand.cap_w
         self.steering.ramp.move(power_w, self.terms.max_rate_w_per_s, now)
         starts = self._expectation(demand)
         told_w += (
@@ -382,8 +394,8 @@ class Controller:
         alone = demand.mode == "limit" and self.orders.target is None
         if not alone or self.orders.override is not None:
             self.ceilings = None
-        elif self.ceilings is None:
-            self.ceilings = {one.miner_id: one.key for one in self.placed}
+        else:
+            self.ceilings = self.ceilings or {}
 
     def _think(
         self,
@@ -398,7 +410,9 @@ class Controller:
         keys = self.plan.keys if self.plan is not None else {}
         ceilings = None
         if self.ceilings is not None and demand.mode == "limit":
-            ceilings = {one.miner_id: one.key for one in self.placed} | self.ceilings
+            # Who is met later is noted as he comes: the limit may take from him as well.
+            self.ceilings = {one.miner_id: one.key for one in self.placed} | self.ceilings
+            ceilings = self.ceilings
         return planner.plan(
             self.placed,
             self.sums.base_w + self.meter.correction_w(self.sums, self.metered_w),
@@ -426,6 +440,10 @@ class Controller:
         total_w = self._planned_w(None, now, certain=demand.mode == "target")
         slack_w = self.terms.tolerance_w(power_w) / 2 if demand.mode == "target" else 0.0
         return total_w > power_w + slack_w
+
+    def _overloads(self) -> bool:
+        keys = self.plan.keys if self.plan is not None else {}
+        return planner.overloads(self.placed, keys, self.sums.base_by_circuit, self.terms)
 
     def _falls_short(self, demand: Demand, power_w: float, now: Moment) -> bool:
         total_w = self._planned_w(self._expectation(demand), now, certain=False)
@@ -456,11 +474,19 @@ class Controller:
             self.placed, self.ceilings, self.sums.expected_w, self.terms, now
         )
         if (
-            not self.moves.commands
+            self.is_ready(now)
+            and not self.moves.commands
             and not self.moves.waiting
+            and not self._awaits_return(now)
             and not any(one.told is not None for one in self.placed)
         ):
             self.ceilings = None
+
+    def _awaits_return(self, now: Moment) -> bool:
+        """Whether one that a limit took from is away, but not for long enough to be given up."""
+        placed = {one.miner_id for one in self.placed}
+        away = (one for one in self.reachable(now) if one.miner_id not in placed and one.dispatch)
+        return any(one.miner_id in (self.ceilings or ()) for one in away)
 
     def _protect(self, now: Moment) -> list[MinerCommand]:
         """Stop what is too hot, whatever is ordered and by whom."""

@@ -14,6 +14,8 @@ from minerbridge.model import MinerReading
 STEADY = 0.03
 #: Below this a new finding is noise, and changing the figures would only unsettle the plan.
 WORTH_NOTING = 0.01
+#: Less than this share of what a set-point is said to draw is a meter that lags, not a finding.
+LEAST_FACTOR = 0.1
 #: A running miner's power means something this long after it got there.
 SETTLE_S = 8.0
 
@@ -36,6 +38,8 @@ def learn(
     if not is_steady or not reading.is_mining or reading.status != "mining" or power_w <= 0:
         return learned
     factor = power_w / point.nominal_w
+    if factor < LEAST_FACTOR:
+        return learned
     if learned.factor is None or abs(factor - learned.factor) > WORTH_NOTING:
         learned = learned.with_factor(factor)
     return learned

@@ -93,11 +93,13 @@ def _under_override(
 
 
 def _too_much(
-    request: OrderRequest, _orders: Orders, standing: Standing, _now: Moment
+    request: OrderRequest, orders: Orders, standing: Standing, _now: Moment
 ) -> Words | None:
     if request.mode == "limit" or request.kind != "activate":
         return None
     most_w = max(standing.published_rated_w, standing.rated_w)
+    if orders.renews(request):
+        return None  # what is in force may be kept up: its miners may only be away for a while
     if request.power_w <= most_w + ROUNDING_W or most_w <= 0:
         return None
     return "INVALID_POWER", (

@@ -59,6 +59,8 @@ class Demand:
     since_s: float = 0.0
     #: The same text for the same demand: a change of it is a new order.
     name: str = ""
+    #: What may not be exceeded on the way either, where a limit stands above a lower target.
+    cap_w: float = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,13 @@ class Orders:
         if slot.is_failsafe or slot.state not in LIVE:
             return False  # what has ended once does not end again
         return abs(request.power_w - slot.power_w) <= self.tolerance_w(slot.power_w)
+
+    def renews(self, request: OrderRequest) -> bool:
+        """Whether *request* keeps up the target in force, and asks for no more."""
+        running = self.target
+        if running is None or request.power_w > running.power_w:
+            return False
+        return self._is_same(request, running)
 
     def tolerance_w(self, power_w: float) -> float:
         return self.fleet.tolerance_percent / 100 * power_w
@@ -260,8 +269,10 @@ class Orders:
             )
         else:
             wanted = Demand(None, "target", None)
-        if limit is None or (wanted.power_w is not None and wanted.power_w <= limit.power_w):
+        if limit is None:
             return wanted
+        if wanted.power_w is not None and wanted.power_w <= limit.power_w:
+            return replace(wanted, cap_w=limit.power_w)
         # The limit is what binds: its life is the one to report.
         name = f"{limit.id} over {wanted.name}"
         return Demand(limit.power_w, "limit", limit, limit.ramp_s, limit.since_s, name)

@@ -55,6 +55,7 @@ class Kept:
     told_for_s: float = 0.0
     failures: int = 0
     protected_at: datetime | None = None
+    power_w: float | None = None
 
 
 class Participant:
@@ -87,7 +88,7 @@ class Participant:
         self.start_ended: tuple[float, bool] | None = None
         self._observed: str | None = None
         self._last_key: str | None = None
-        self._last_power_w: float | None = None
+        self._last_power_w = kept.power_w
 
     # -- what is known -----------------------------------------------------------------------
 
@@ -185,6 +186,8 @@ class Participant:
     def power_w(self, now: Moment) -> tuple[float, PowerKind]:
         """Return what it draws now, and how that is known; stale is its last known power."""
         reading = self.reading
+        if reading is None and self.online is False and self._last_power_w:
+            return self._last_power_w, "stale"  # it fell silent before a restart
         if reading is None:
             return 0.0, "unknown"
         if not self.is_fresh(now):
@@ -384,6 +387,7 @@ class Participant:
             told_for_s=told.until_s - told.since_s if told is not None else 0.0,
             failures=self.failures,
             protected_at=_wall(self.protected_s, now),
+            power_w=_coarse(self._last_power_w),
         )
 
     def replan(self, member: Member) -> None:
@@ -394,6 +398,11 @@ class Participant:
 
     def forget_blocks(self) -> None:
         self.blocked_until_s, self.failures, self.block_reason = 0.0, 0, None
+
+
+def _coarse(power_w: float | None) -> float | None:
+    """Return so much of a power as is worth keeping, so that what is kept seldom changes."""
+    return None if power_w is None else float(f"{power_w:.2g}")
 
 
 def _wall(then_s: float | None, now: Moment) -> datetime | None:

@@ -122,6 +122,35 @@ def plan(
     return Plan(chosen, found.power_w, base_w)
 
 
+def overloads(
+    placed: Sequence[Participant],
+    keys: Mapping[str, str],
+    base_by_circuit: Mapping[str, float],
+    terms: Terms,
+) -> bool:
+    """Whether the plan overloads a circuit of which something can be reduced."""
+    loads_w = dict.fromkeys(terms.circuits, 0.0)
+    reducible: set[str] = set()
+    for name, base_w in base_by_circuit.items():
+        for above in _circuits_above(name, terms):
+            loads_w[above] += base_w
+    for one in placed:
+        number = one.index(keys.get(one.miner_id, one.key)) or 0
+        for above in _circuits_above(one.member.circuit, terms):
+            loads_w[above] += one.points[number].power_w
+            reducible |= {above} if number > 0 else set()
+    return any(loads_w[name] > terms.circuits[name].max_power_w for name in reducible)
+
+
+def _circuits_above(name: str | None, terms: Terms) -> list[str]:
+    """Return a circuit and what feeds it; a circle of parents ends where it began."""
+    above: list[str] = []
+    while name is not None and name in terms.circuits and name not in above:
+        above.append(name)
+        name = terms.circuits[name].parent
+    return above
+
+
 def _misses(found: Allocation, ask: Ask) -> bool:
     if found.power_w > ask.power_w + (ask.tolerance_w if ask.mode == "target" else 0):
         return True

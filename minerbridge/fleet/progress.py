@@ -69,6 +69,13 @@ def progress(controller: Controller, demand: Demand, now: Moment) -> None:
         orders.progress("partial", why_not(controller, demand, power_w, now))
 
 
+def resume(controller: Controller, demand: Demand) -> None:
+    """Let an order that is in force again, after a limit or an override, be under way again."""
+    order = demand.order
+    if order is not None and order.state == "achieved" and not is_met(controller, demand):
+        controller.orders.progress("started", None)
+
+
 def why_not(controller: Controller, demand: Demand, power_w: float, now: Moment) -> str:
     """Return what keeps a settled fleet from its target."""
     plan = controller.plan

@@ -187,6 +187,7 @@ class FleetService(Service):
                 answer = self._saved(request, answer, before)
         except Exception:
             log.exception("fleet_request_failed")
+            self.controller.orders.restore(before)  # refused: nothing of it may be in force
             answer = OrderAnswer(request.id, "Internal error.", "INTERNAL_ERROR")
         self._is_urgent = True
         reply(answer)
@@ -237,12 +238,15 @@ class FleetService(Service):
     def _send(self, command: MinerCommand) -> None:
         try:
             self._listener.send(command)
-        except CommandRejected as error:
+        except Exception as error:
+            # One that cannot be sent must not keep back the others, which may shed load.
+            if not isinstance(error, CommandRejected):
+                log.exception("fleet_command_failed", miner_id=command.miner_id)
             now = self._now()
             self.controller.answered(
                 CommandResult(
                     command.id, command.miner_id, command.key, command.value, "rejected",
-                    error.code, str(error), now.at, 0.0,
+                    getattr(error, "code", "INTERNAL_ERROR"), str(error), now.at, 0.0,
                 ), now,
             )  # fmt: skip
 

@@ -100,6 +100,8 @@ def set_points(
     standby_w = learned.standby_power_w
     if standby_w is None:
         standby_w = profile.standby_power_w or 0.0
+    if standby_w >= max(one.power_w for one in running.values()):
+        standby_w = 0.0  # measured by a plug that lags: it must not take every set-point away
     above = (one for one in running.values() if one.power_w > standby_w)
     ascending = sorted(above, key=lambda one: (one.power_w, one.key))
     return SetPoint(OFF, standby_w, 0.0), *ascending

@@ -25,6 +25,8 @@ class Ramp:
     from_w: float = 0.0
     began_s: float = 0.0
     ramp_s: float | None = None
+    #: Above this no reduction waits for the ramp.
+    cap_w: float = float("inf")
     _name: str = ""
     _last_s: float = 0.0
 
@@ -34,6 +36,9 @@ class Ramp:
             self._name, self.ramp_s = name, ramp_s
             self.from_w = self.allowed_w = told_w
             self.began_s, self._last_s = now.s, now.s - FIRST_STEP_S
+
+    def is_running(self, now: Moment) -> bool:
+        return self.ramp_s is not None and now.s - self.began_s < self.ramp_s
 
     def move(self, target_w: float, rate_w_per_s: float, now: Moment) -> None:
         """Move on: never faster upwards than the rate; as the order's own ramp has it."""
@@ -88,7 +93,9 @@ class Steering:
             is_down = wanted == 0 or (number != 0 and wanted < number)
             (downs if is_down else ups).append((one, one.points[wanted], change_w))
         for one, point, change_w in sorted(downs, key=_largest_first):
-            if self.ramp.ramp_s and told_w + change_w < self.ramp.allowed_w - one.full_power_w / 2:
+            early_w = self.ramp.allowed_w - one.full_power_w / 2
+            may_wait = told_w <= self.ramp.cap_w and self.ramp.is_running(now)
+            if may_wait and told_w + change_w < early_w:
                 moves.waiting[one.miner_id] = "RAMP"
                 continue
             if one.told is not None and one.told.key == point.key:
@@ -112,6 +119,8 @@ class Steering:
         self, one: Participant, power_w: float, miners: int, terms: Terms, now: Moment
     ) -> str | None:
         """Return what an increase must wait for; None when it may go."""
+        if one.is_protected:
+            return "TOO_HOT"
         if power_w > self.ramp.allowed_w + terms.tolerance_w(self.ramp.allowed_w) + 1.0:
             return "RAMP"
         if one.current() != 0:
