@@ -503,3 +503,12 @@ def test_a_rating_that_was_just_published_may_still_be_ordered():
 
     assert sim.status().rated_power_w < before_w - 100
     assert sim.activate(before_w).accepted
+
+
+def test_a_limit_of_nothing_is_met_when_everyone_is_off():
+    sim = FleetSim(running(2))
+    sim.run(6)
+    sim.controller.request(OrderRequest("activate", "cap", 0.0, mode="limit"), sim.now)
+    sim.run(60)
+
+    assert (sim.status().dispatch.state, sim.status().dispatch.compliant) == ("achieved", True)

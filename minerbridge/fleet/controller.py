@@ -350,43 +350,48 @@ class Controller:
         """Plan where it is due, and tell the miners what may be told by now."""
         correction_w = self.meter.correction_w(self.sums, self.metered_w)
         told_w = self.sums.expected_w + correction_w
-        is_new = demand.name != self._demand_name
-        if is_new:
-            was_still = self.plan is None or self.plan.power_w <= 0
-            self.steering.ramp.begin(demand.name, told_w, demand.ramp_s, now)
-            self._note_ceilings(demand)
-            self._demand_name = demand.name
-            resume(self, demand)
-            self.plan = self._think(power_w, demand, now, warm=not was_still)
-        elif self.plan is None:
-            self.plan = self._think(power_w, demand, now, warm=False)
-        elif self._exceeds(demand, power_w, now):
-            # What runs is enough: what is still on its way up would be too much.
-            pending: planner.Pending = "drop" if demand.mode == "target" else "free"
-            self.plan = self._think(power_w, demand, now, warm=True, pending=pending)
-        elif self._overloads():
-            self.plan = self._think(power_w, demand, now, warm=True)
-        elif self._falls_short(demand, power_w, now) and (
-            self._dirty or now.s - self._thought_s >= RETHINK_S
-        ):
-            self._dirty = False
-            self.plan = self._think(power_w, demand, now, warm=True, pending="keep")
+        self.plan = self._planned(demand, power_w, told_w, now)
         is_overloaded = planner.overloads(self.placed, {}, self.sums.base_by_circuit, self.terms)
         self.steering.ramp.cap_w = 0.0 if is_overloaded else demand.cap_w
         self.steering.ramp.move(power_w, self.terms.max_rate_w_per_s, now)
         starts = self._expectation(demand)
-        told_w += (
-            sum(
-                planner.choices_of(one, starts)[one.current() or 0].power_w
-                - one.points[one.current() or 0].power_w
-                for one in self.placed
-                if one.is_starting
-            )
-            if starts is not None
-            else 0.0
-        )
+        told_w -= self._not_expected_w(starts)
         self.moves = self.steering.moves(
             self.placed, self.plan.keys, told_w, self.terms, now, starts
+        )
+
+    def _planned(self, demand: Demand, power_w: float, told_w: float, now: Moment) -> planner.Plan:
+        """Return the plan in force, thought over where something asks for it."""
+        plan = self.plan
+        if demand.name != self._demand_name:
+            was_still = plan is None or plan.power_w <= 0
+            self.steering.ramp.begin(demand.name, told_w, demand.ramp_s, now)
+            self._note_ceilings(demand)
+            self._demand_name = demand.name
+            resume(self, demand)
+            return self._think(power_w, demand, now, warm=not was_still)
+        if plan is None:
+            return self._think(power_w, demand, now, warm=False)
+        if self._exceeds(demand, power_w, now):
+            # What runs is enough: what is still on its way up would be too much.
+            pending: planner.Pending = "drop" if demand.mode == "target" else "free"
+            return self._think(power_w, demand, now, warm=True, pending=pending)
+        if self._overloads():
+            return self._think(power_w, demand, now, warm=True)
+        is_time = self._dirty or now.s - self._thought_s >= RETHINK_S
+        if is_time and self._falls_short(demand, power_w, now):
+            self._dirty = False
+            return self._think(power_w, demand, now, warm=True, pending="keep")
+        return plan
+
+    def _not_expected_w(self, starts: StartRecord | None) -> float:
+        """Return what of the starts under way will on average not come; 0 where all are counted."""
+        if starts is None:
+            return 0.0
+        starting = [(one, one.current() or 0) for one in self.placed if one.is_starting]
+        return sum(
+            one.points[number].power_w - planner.choices_of(one, starts)[number].power_w
+            for one, number in starting
         )
 
     def _note_ceilings(self, demand: Demand) -> None:

@@ -29,13 +29,13 @@ def is_met(controller: Controller, demand: Demand) -> bool:
         return False
     active_w = controller.active_w()
     tolerance_w = controller.terms.tolerance_w(power_w)
-    if demand.mode == "limit":
-        return active_w <= power_w + tolerance_w
     if power_w == 0:
         # Off is as low as it gets, what sleeps still draws a little; but nobody may mine on.
         mining = (one.reading is not None and one.reading.is_mining and one.online is not False
                   for one in controller.counted())  # fmt: skip
         return not any(mining) and all(one.current() == 0 for one in controller.placed)
+    if demand.mode == "limit":
+        return active_w <= power_w + tolerance_w
     return abs(active_w - power_w) <= tolerance_w
 
 

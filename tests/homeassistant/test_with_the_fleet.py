@@ -1,4 +1,7 @@
-"""Home Assistant as the energy management system: it orders a power of the fleet."""
+"""Home Assistant as the energy management system: it orders a power of the fleet.
+
+Last in the house: its order remains in force.
+"""
 
 import pytest
 
